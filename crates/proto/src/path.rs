@@ -58,3 +58,14 @@ pub enum DfBit {
     /// Never set.
     Clear,
 }
+
+/// The path of something on `old` after its peer has moved to `new`; `None` if it does not follow
+/// there. What was negotiated without UDP stays where it is, except for the port of IKE.
+pub(crate) fn moved(old: Path, new: Path) -> Option<Path> {
+    let same_kind = (old.interface, old.encapsulation) == (new.interface, new.encapsulation);
+    let may = match new.encapsulation {
+        Encapsulation::Udp => true,
+        Encapsulation::Native => (old.local, old.remote) == (new.local, new.remote),
+    };
+    (same_kind && may).then_some(new)
+}

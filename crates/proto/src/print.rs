@@ -4,7 +4,7 @@
 //! attributes are shown by their length only. Whatever the bytes are, the line is bounded and has
 //! no control characters, and printing it cannot fail.
 
-use crate::ike::v1::vendor::Vendor;
+use crate::ike::vendor::Vendor;
 use crate::names::Untrusted;
 use crate::wire::attribute::{Attribute, Value};
 use crate::wire::ike1::{Config, Delete, Notify, Proposal, parse_phase1_sa};

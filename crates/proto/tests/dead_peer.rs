@@ -245,7 +245,7 @@ fn an_unprotected_invalid_spi_has_no_effect() {
     let before = children(&bench);
     let writer = invalid_spi(1021, true);
     let zero = hubward_proto::wire::isakmp::Cookie::ZERO;
-    let none = hubward_proto::ike::v1::keys::Cookies { initiator: zero, responder: zero };
+    let none = hubward_proto::wire::isakmp::Cookies { initiator: zero, responder: zero };
     for cookies in [spoke.cookies, none] {
         assert!(
             bench.datagram(spoke.path, &peer::clear(cookies, exchange::INFORMATIONAL, &writer)).is_empty()

@@ -1,7 +1,7 @@
 //! Messages and payloads: read or refused, printed on one line, and encoded back unchanged.
 
 use hubward_proto::ike::identity::{Identity, Proxy};
-use hubward_proto::ike::v1::vendor::Vendor;
+use hubward_proto::ike::vendor::Vendor;
 use hubward_proto::limits;
 use hubward_proto::print::{Message, Payloads};
 use hubward_proto::wire::attribute::{self, Attribute};

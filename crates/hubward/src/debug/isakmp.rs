@@ -7,7 +7,7 @@ use hubward_proto::ike::trace::{
     ConfigAnswer, EngineStep, Fsm, FsmInput, IdentityPayload, PayloadName, Phase1Judged, Phase2Judged, Trace,
     VendorSeen,
 };
-use hubward_proto::ike::v1::vendor::Vendor;
+use hubward_proto::ike::vendor::Vendor;
 use hubward_proto::wire::attribute::{Attribute, Value};
 use hubward_proto::wire::registry::{config, id, ike, ipsec as attribute, notify, protocol};
 use std::net::{IpAddr, Ipv4Addr};

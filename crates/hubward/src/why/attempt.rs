@@ -5,7 +5,7 @@
 use super::recording::{Message, Recording};
 use hubward_crypto::suite::HashAlg;
 use hubward_proto::ike::natt::NatState;
-use hubward_proto::ike::v1::keys::Cookies;
+use hubward_proto::wire::isakmp::Cookies;
 use hubward_proto::wire::isakmp::{Chain, Cookie, Header};
 use hubward_proto::wire::reader::Reader;
 use hubward_proto::wire::registry::{exchange, payload};

@@ -8,18 +8,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Who asked a question.
 pub(crate) struct AskFor {
-    pub(super) conn: ConnId,
-    pub(super) message_id: u32,
+    pub(crate) conn: ConnId,
+    pub(crate) message_id: u32,
     /// The lease, if the question asks for one: the entry outlives its SA, because a lease that the
     /// answer grants must be returned.
-    pub(super) lease: Option<AskedLease>,
+    pub(crate) lease: Option<AskedLease>,
 }
 
 /// A lease that was asked for.
 pub(crate) struct AskedLease {
-    pub(super) peer: PeerId,
-    pub(super) pool: String,
-    pub(super) owner: LeaseOwner,
+    pub(crate) peer: PeerId,
+    pub(crate) pool: String,
+    pub(crate) owner: LeaseOwner,
 }
 
 /// All of them.
@@ -31,13 +31,13 @@ pub(crate) struct Asks {
 }
 
 impl Asks {
-    pub(super) fn insert(&mut self, id: AskId, ask: AskFor) {
+    pub(crate) fn insert(&mut self, id: AskId, ask: AskFor) {
         self.of.insert((ask.conn, id));
         self.leases.extend(ask.lease.as_ref().map(|lease| (lease.owner.clone(), id)));
         self.all.insert(id, ask);
     }
 
-    pub(super) fn remove(&mut self, id: AskId) -> Option<AskFor> {
+    pub(crate) fn remove(&mut self, id: AskId) -> Option<AskFor> {
         let ask = self.all.remove(&id)?;
         self.of.remove(&(ask.conn, id));
         if let Some(lease) = &ask.lease {
@@ -47,13 +47,13 @@ impl Asks {
     }
 
     /// What an SA asked.
-    pub(super) fn of(&self, conn: ConnId) -> impl Iterator<Item = &AskFor> {
+    pub(crate) fn of(&self, conn: ConnId) -> impl Iterator<Item = &AskFor> {
         let range = self.of.range((conn, AskId(0))..=(conn, AskId(u64::MAX)));
         range.filter_map(|(_, id)| self.all.get(id))
     }
 
     /// What was asked for leases of an owner.
-    pub(super) fn for_owner(&self, owner: &LeaseOwner) -> impl Iterator<Item = (&AskFor, &AskedLease)> {
+    pub(crate) fn for_owner(&self, owner: &LeaseOwner) -> impl Iterator<Item = (&AskFor, &AskedLease)> {
         let range = self.leases.range((owner.clone(), AskId(0))..=(owner.clone(), AskId(u64::MAX)));
         range.filter_map(|(_, id)| {
             let ask = self.all.get(id)?;
@@ -62,7 +62,7 @@ impl Asks {
     }
 
     /// An SA ended: its questions are forgotten, except those for leases.
-    pub(super) fn ended(&mut self, conn: ConnId) {
+    pub(crate) fn ended(&mut self, conn: ConnId) {
         let range = self.of.range((conn, AskId(0))..=(conn, AskId(u64::MAX)));
         let forgotten = |id: &AskId| self.all.get(id).is_some_and(|ask| ask.lease.is_none());
         for id in range.map(|(_, id)| *id).filter(forgotten).collect::<Vec<_>>() {

@@ -1,32 +1,33 @@
 //! Child SAs: installing, rekeying and ending them. They belong to the peer and not to a phase-1
 //! SA, which may end or be replaced while they live.
 
+use crate::esp::sa::Half;
 use crate::esp::sa::{ChildSa, Direction};
-use crate::flow::selector::{AddressRange, Selector};
+use crate::flow::selector::Selector;
 use crate::ike::context::Context;
 use crate::ike::event::{Event, EventKind};
-use crate::ike::explain::Refusal;
 use crate::ike::io::Effect;
+use crate::ike::lifetime::Lifetimes;
 use crate::ike::lifetime::Margins;
-use crate::ike::sa::{Child, Exchange, IsakmpSa, Peer, PendingChild};
-use crate::ike::silence::Meant;
+use crate::ike::peer::Peer;
+use crate::ike::proposal::Phase2Suite;
+use crate::ike::snapshot::ChildView;
 use crate::ike::trace::{EngineStep, Pair, Trace};
-use crate::ike::v1::quick;
-use crate::ike::v1::room::V1;
 use crate::limits;
 use crate::names::{ChildId, InterfaceId, PeerId};
-use crate::path::{Encapsulation, Path};
-use crate::policy::Connection;
+use crate::names::{ConnId, Service};
+use crate::path::Path;
+use crate::path::moved;
+use crate::policy::EntryTerms;
 use crate::time::Instant;
-use crate::wire::ike1::Delete;
-use crate::wire::registry::protocol;
+use hubward_crypto::suite::DhGroup;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a replaced child SA stays for packets in transit, before the side that replaced it
 /// deletes it.
-const GRACE: Duration = Duration::from_secs(5);
+pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
 /// The same delay where the peer replaced the child SA and we delete it because the peer has too
 /// many: the peer already uses the new one.
@@ -34,7 +35,7 @@ const SHORT_GRACE: Duration = Duration::from_secs(1);
 
 /// Minimum delay before we rekey a child SA that was reinstated because its replacement was deleted
 /// first: a peer may delete the next replacement at once, too.
-const AGAIN: Duration = Duration::from_secs(10);
+pub(crate) const AGAIN: Duration = Duration::from_secs(10);
 
 /// How long before its end a child SA is rekeyed at the latest, by its initiator and its responder.
 const MARGINS: Margins = Margins { initiator: Duration::from_secs(30), responder: Duration::from_secs(12) };
@@ -46,16 +47,186 @@ const OVERLAP: Duration = Duration::from_secs(1);
 /// Two rekeys of one child SA, one by each side, within this time have crossed each other.
 const CROSSING: Duration = Duration::from_secs(5);
 
-/// Why a child SA is requested.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cause {
-    /// A packet waits for it, or came for one that we do not know.
-    Packet,
-    /// The attempt in which it waited for phase 1 has failed.
-    Failure,
+/// A child SA.
+pub(crate) struct Child {
+    pub(crate) sa: Arc<ChildSa>,
+    pub(crate) path: Path,
+    pub(crate) peer: PeerId,
+    pub(crate) conn: ConnId,
+    pub(crate) initiator: bool,
+    pub(crate) pfs: Option<DhGroup>,
+    pub(crate) kilobytes: Option<u64>,
+    /// The lifetimes that were proposed.
+    pub(crate) offered: Lifetimes,
+    /// The child SA that it replaces.
+    pub(crate) replaced: Option<ChildId>,
+    /// Whether it was reported that it is up.
+    pub(crate) reported: bool,
+    pub(crate) established: Instant,
+    /// When the outbound SA is used at the latest, while an older child SA still serves.
+    pub(crate) hand_over: Option<Instant>,
+    pub(crate) soft: Option<Instant>,
+    pub(crate) hard: Instant,
+    /// When this child SA is deleted after another replaced it.
+    pub(crate) retire: Option<Instant>,
+    /// Whether it is then deleted even if the peer still uses it, because the peer has too many.
+    pub(crate) crowded: bool,
+    pub(crate) superseded: bool,
+    pub(crate) outbound: bool,
+    pub(crate) idle: Option<std::time::Duration>,
+    pub(crate) last_inbound: Option<Instant>,
+    pub(crate) last_outbound: Option<Instant>,
+}
+
+impl Child {
+    /// Whether this child SA, in use, replaced an older one that was in use. One that is not in use
+    /// yet belongs to a simultaneous rekey: if each side regarded the other's child SA as replaced,
+    /// both would be deleted.
+    pub(crate) fn replaces(&self, old: &Self) -> bool {
+        old.sa.id < self.sa.id && self.outbound && old.outbound && old.sa.selector == self.sa.selector
+    }
+
+    /// Whether both sides have rekeyed the same child SA at the same time, and made these two.
+    pub(crate) fn is_rival(&self, other: &Self) -> bool {
+        self.replaced.is_some()
+            && self.replaced == other.replaced
+            && self.initiator != other.initiator
+            && self.sa.selector == other.sa.selector
+    }
+
+    /// Which of two rivals stays: both sides see the same two SPIs, in opposite directions.
+    pub(crate) fn yields_to(&self, rival: &Self) -> bool {
+        let smaller = |child: &Self| child.sa.inbound.spi.0.min(child.sa.outbound.spi.0);
+        smaller(rival) < smaller(self)
+    }
+
+    /// What `show` commands see of it.
+    pub(crate) fn view(&self) -> ChildView {
+        ChildView {
+            sa: Arc::clone(&self.sa),
+            peer: self.peer.0,
+            path: self.path,
+            conn_id: Some(self.conn),
+            service: self.sa.service.clone(),
+            initiator: self.initiator,
+            offered: self.offered.seconds.map(std::time::Duration::from_secs),
+            superseded: self.superseded,
+            established: self.established,
+            expires: self.hard,
+            pfs: self.pfs,
+            kilobytes: self.kilobytes,
+        }
+    }
+}
+
+impl Child {
+    /// A child SA like this one, to replace it.
+    pub(crate) fn again(&self) -> PendingChild {
+        PendingChild {
+            service: self.sa.service.clone(),
+            selector: self.sa.selector,
+            replaces: Some(self.sa.id),
+            unanswered: 0,
+        }
+    }
+}
+
+/// A child SA that waits for phase 1.
+#[derive(Clone, Debug)]
+pub(crate) struct PendingChild {
+    pub(crate) service: Service,
+    pub(crate) selector: Selector,
+    pub(crate) replaces: Option<ChildId>,
+    /// Peers of the entry that did not answer when we initiated for it.
+    pub(crate) unanswered: usize,
+}
+
+impl PendingChild {
+    /// Whether both are for the same traffic.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        self.service == other.service && self.selector == other.selector
+    }
+}
+
+/// Everything that makes a child SA.
+pub(crate) struct NewChild {
+    pub(crate) service: Service,
+    pub(crate) terms: EntryTerms,
+    pub(crate) selector: Selector,
+    pub(crate) suite: Phase2Suite,
+    /// The lifetimes that were proposed.
+    pub(crate) offered: Lifetimes,
+    pub(crate) inbound: Half,
+    pub(crate) outbound: Half,
+    pub(crate) replaces: Option<ChildId>,
+    pub(crate) initiator: bool,
 }
 
 impl Context {
+    /// Installs the inbound SA of a new child SA; [`Self::use_outbound`] installs the outbound one.
+    pub(crate) fn install_child(
+        &mut self,
+        (peer, conn, path): (PeerId, ConnId, Path),
+        new: NewChild,
+        lease: Option<IpAddr>,
+    ) -> ChildId {
+        let now = self.now;
+        let id = self.new_child_id();
+        let limit = new.suite.kilobytes.map(|kilobytes| kilobytes.saturating_mul(1024));
+        let child = Arc::new(ChildSa {
+            id,
+            path,
+            service: new.service.clone(),
+            selector: new.selector,
+            lease,
+            mode: new.suite.mode,
+            suite: new.suite.suite,
+            inbound: new.inbound,
+            outbound: new.outbound,
+            replay_window: new.terms.replay_window,
+            soft_bytes: limit.map(|bytes| bytes - bytes / 10),
+            hard_bytes: limit,
+            df: new.terms.df,
+        });
+        let renewal = MARGINS.renewal(new.suite.lifetime, new.initiator, self.random.u32());
+        let soft = now + renewal;
+        let replaced = new.replaces.map(|id| self.replaced_really(id, new.initiator));
+        self.by_spi.insert(child.inbound.spi.0, id);
+        self.claims.insert(&child.selector.remote, id);
+        self.out.effect(Effect::Install { child: Arc::clone(&child), direction: Direction::Inbound });
+        self.children_of.insert((peer, id));
+        self.children.insert(
+            id,
+            Box::new(Child {
+                sa: child,
+                path,
+                peer,
+                conn,
+                initiator: new.initiator,
+                pfs: new.suite.pfs,
+                kilobytes: new.suite.kilobytes,
+                offered: new.offered,
+                replaced,
+                reported: false,
+                established: now,
+                hand_over: None,
+                soft: Some(soft),
+                hard: now + new.suite.lifetime,
+                retire: None,
+                crowded: false,
+                superseded: false,
+                outbound: false,
+                idle: new.terms.idle_time,
+                last_inbound: None,
+                last_outbound: None,
+            }),
+        );
+        self.schedule_child(id);
+        self.next_peer.remove(&new.service);
+        self.out.child_changed(id);
+        id
+    }
+
     /// The child SA that a new one replaces instead of this one: if this one is a rekey that the
     /// other side has just made, the two rekeys have crossed, and replace the same child SA.
     fn replaced_really(&self, id: ChildId, initiator: bool) -> ChildId {
@@ -71,7 +242,7 @@ impl Context {
 
     /// Reports that a child SA is up: as initiator when message 3 is sent, as responder when it or
     /// the first packet has arrived.
-    pub(super) fn child_up(&mut self, id: ChildId) {
+    pub(crate) fn child_up(&mut self, id: ChildId) {
         let Some(child) = self.children.get_mut(&id) else { return };
         if std::mem::replace(&mut child.reported, true) {
             return;
@@ -91,7 +262,7 @@ impl Context {
     /// Whether the initiator of a rekey still goes on with the old child SA, for a short time or
     /// until the peer uses the new one. A VPN client is a program with room for one child SA: vpnc
     /// forgets the old one with its message 2.
-    pub(super) fn hands_over_later(&mut self, id: ChildId) -> bool {
+    pub(crate) fn hands_over_later(&mut self, id: ChildId) -> bool {
         let now = self.now;
         let Some(new) = self.children.get(&id) else { return false };
         if self.peers.get(&new.peer).is_some_and(Peer::is_client) {
@@ -110,7 +281,7 @@ impl Context {
 
     /// The peer has installed its SAs: we start to use our outbound SA, and the child SAs that it
     /// replaces are superseded.
-    pub(super) fn use_outbound(&mut self, id: ChildId) {
+    pub(crate) fn use_outbound(&mut self, id: ChildId) {
         self.child_up(id);
         let Some(child) = self.children.get(&id) else { return };
         if child.outbound {
@@ -169,7 +340,7 @@ impl Context {
     }
 
     /// The child SAs of a peer, oldest first.
-    pub(super) fn children_of(&self, peer: PeerId) -> impl Iterator<Item = &Child> {
+    pub(crate) fn children_of(&self, peer: PeerId) -> impl Iterator<Item = &Child> {
         self.pairs_of(peer).filter_map(|id| self.children.get(&id)).map(Box::as_ref)
     }
 
@@ -190,7 +361,7 @@ impl Context {
     }
 
     /// Traces that a new child SA is installed.
-    pub(super) fn installed_step(&mut self, id: ChildId) {
+    pub(crate) fn installed_step(&mut self, id: ChildId) {
         let Some((conn, path)) = self.children.get(&id).map(|child| (child.conn, child.path)) else { return };
         if let Some(pair) = self.traced_pair(id) {
             self.out.step_on(Some(conn), path, || Trace::PairInstalled(pair));
@@ -198,20 +369,20 @@ impl Context {
     }
 
     /// The child SA in use that a new one with this selector replaces.
-    pub(super) fn replaced_by(&self, peer: PeerId, selector: &Selector) -> Option<ChildId> {
+    pub(crate) fn replaced_by(&self, peer: PeerId, selector: &Selector) -> Option<ChildId> {
         let same = self.children_of(peer).filter(|child| child.sa.selector == *selector);
         same.map(|child| child.sa.id).max()
     }
 
     /// How many child SAs a peer may have in use: one for each ACL line that could serve it, plus
     /// [`limits::CHILDREN_PER_PEER`].
-    pub(super) fn children_limit(&self, interface: InterfaceId) -> usize {
+    pub(crate) fn children_limit(&self, interface: InterfaceId) -> usize {
         self.acl_lines(interface) + limits::CHILDREN_PER_PEER
     }
 
     /// How many child SAs a peer may have together with those that were replaced: these stay until
     /// the peer deletes them.
-    pub(super) fn children_kept(&self, interface: InterfaceId, standing: usize) -> usize {
+    pub(crate) fn children_kept(&self, interface: InterfaceId, standing: usize) -> usize {
         self.acl_lines(interface).max(2 * standing) + limits::REPLACED_PER_PEER
     }
 
@@ -231,7 +402,7 @@ impl Context {
         })
     }
 
-    fn schedule_child(&mut self, id: ChildId) {
+    pub(crate) fn schedule_child(&mut self, id: ChildId) {
         let at = self.children.get(&id).and_then(|child| {
             let idle = child.idle.map(|idle| {
                 let used = child.last_inbound.max(child.last_outbound).unwrap_or(child.established);
@@ -306,7 +477,7 @@ impl Context {
     /// Ends the oldest replaced child SAs when a peer has more than it may have. Some peers never
     /// delete what they rekeyed (strongSwan with IKEv1), and a fast stream uses up a volume limit
     /// every few seconds.
-    pub(super) fn bound_replaced(&mut self, peer: PeerId) {
+    pub(crate) fn bound_replaced(&mut self, peer: PeerId) {
         let is_client = self.peers.get(&peer).is_some_and(|peer| peer.is_client());
         let staying = || self.children_of(peer).filter(|child| child.retire.is_none());
         let Some(interface) = staying().last().map(|child| child.path.interface) else { return };
@@ -328,341 +499,23 @@ impl Context {
     }
 
     /// Ends every child SA of a peer without sending a delete.
-    pub(super) fn end_peer_children(&mut self, peer: PeerId, reason: &'static str) {
+    pub(crate) fn end_peer_children(&mut self, peer: PeerId, reason: &'static str) {
         let ids: Vec<_> = self.pairs_of(peer).collect();
         for id in ids {
             self.take_child(id, reason);
         }
         self.tidy_peer(peer);
     }
-}
 
-impl V1<'_> {
-    /// Installs the inbound SA of a new child SA; [`Self::use_outbound`] installs the outbound one.
-    pub(super) fn install_child(
-        &mut self,
-        sa: &IsakmpSa,
-        new: quick::NewChild,
-        lease: Option<IpAddr>,
-    ) -> ChildId {
-        let now = self.cx.now;
-        let id = self.cx.new_child_id();
-        let Some(peer) = sa.established().map(|established| established.peer) else { return id };
-        let limit = new.suite.kilobytes.map(|kilobytes| kilobytes.saturating_mul(1024));
-        let child = Arc::new(ChildSa {
-            id,
-            path: sa.path,
-            service: new.service.clone(),
-            selector: new.selector,
-            lease,
-            mode: new.suite.mode,
-            suite: new.suite.suite,
-            inbound: new.inbound,
-            outbound: new.outbound,
-            replay_window: new.terms.replay_window,
-            soft_bytes: limit.map(|bytes| bytes - bytes / 10),
-            hard_bytes: limit,
-            df: new.terms.df,
-        });
-        let renewal = MARGINS.renewal(new.suite.lifetime, new.initiator, self.cx.random.u32());
-        let soft = now + renewal;
-        let replaced = new.replaces.map(|id| self.cx.replaced_really(id, new.initiator));
-        self.cx.by_spi.insert(child.inbound.spi.0, id);
-        self.cx.claims.insert(&child.selector.remote, id);
-        self.cx.out.effect(Effect::Install { child: Arc::clone(&child), direction: Direction::Inbound });
-        self.cx.children_of.insert((peer, id));
-        self.cx.children.insert(
-            id,
-            Box::new(Child {
-                sa: child,
-                path: sa.path,
-                peer,
-                conn: sa.id,
-                initiator: new.initiator,
-                pfs: new.suite.pfs,
-                kilobytes: new.suite.kilobytes,
-                offered: new.offered,
-                replaced,
-                reported: false,
-                established: now,
-                hand_over: None,
-                soft: Some(soft),
-                hard: now + new.suite.lifetime,
-                retire: None,
-                crowded: false,
-                superseded: false,
-                outbound: false,
-                idle: new.terms.idle_time,
-                last_inbound: None,
-                last_outbound: None,
-            }),
-        );
-        self.cx.schedule_child(id);
-        self.cx.next_peer.remove(&new.service);
-        self.cx.out.child_changed(id);
-        id
-    }
-
-    /// The first packet that verified has arrived: the peer has the child SA, even if its message 3
-    /// was lost.
-    pub(super) fn inbound_seen(&mut self, id: ChildId) {
-        let Some(conn) = self.cx.children.get(&id).map(|child| child.conn) else { return };
-        self.with_sa(conn, |_, sa| {
-            if let Some(established) = sa.established_mut() {
-                established.exchanges.retain(
-                    |_, exchange| !matches!(exchange, Exchange::QuickResponder(quick) if quick.child == id),
-                );
-            }
-        });
-        if self.cx.children.get(&id).is_some_and(|child| !child.outbound) {
-            self.cx.use_outbound(id);
-            self.cx.installed_step(id);
+    /// Puts a child SA on the path of its peer.
+    pub(crate) fn child_follows(&mut self, id: ChildId) {
+        let Some(child) = self.children.get_mut(&id).map(Box::as_mut) else { return };
+        let Child { path, peer, .. } = child;
+        let Some(new) = self.peers.get(peer).and_then(|peer| moved(*path, peer.path)) else { return };
+        if *path != new {
+            *path = new;
+            self.out.child_changed(id);
+            self.out.effect(Effect::Repath { child: id, path: new });
         }
-    }
-
-    /// A timer of a child SA is due.
-    pub(super) fn child_timeout(&mut self, id: ChildId) {
-        let now = self.cx.now;
-        let Some(child) = self.cx.children.get_mut(&id) else { return };
-        let used = child.last_inbound.max(child.last_outbound);
-        if child.hard <= now {
-            self.end_child(id, "lifetime expired", true);
-            return;
-        }
-        if child.retire.is_some_and(|at| at <= now) {
-            // a peer that still sends on it would lose packets until our delete has arrived
-            let used = child.last_inbound.is_some_and(|at| at + GRACE > now);
-            if child.crowded || !used {
-                self.end_child(id, "replaced", true);
-                return;
-            }
-            child.retire = Some(now + GRACE);
-        }
-        if child.hand_over.take_if(|at| *at <= now).is_some() {
-            self.cx.use_outbound(id);
-            self.cx.installed_step(id);
-            self.cx.schedule_child(id);
-            return;
-        }
-        if child.idle.is_some_and(|idle| used.unwrap_or(child.established) + idle <= now) {
-            self.end_child(id, "idle", true);
-            return;
-        }
-        if child.soft.is_some_and(|at| at <= now) {
-            child.soft = None;
-            // a child SA that carried nothing is not rekeyed: traffic will bring up another
-            if used.is_some() {
-                self.rekey_child(id);
-            }
-        }
-        self.cx.schedule_child(id);
-    }
-
-    /// Rekeys a child SA under the newest phase-1 SA of its peer, or under a new one.
-    pub(super) fn rekey_child(&mut self, id: ChildId) {
-        let Some(child) = self.cx.children.get_mut(&id) else { return };
-        if child.superseded || self.cx.stopping {
-            return;
-        }
-        child.soft = None;
-        let (peer, path, selector) = (child.peer, child.path, child.sa.selector);
-        let pending = child.again();
-        let newer = |other: &Child| other.sa.id > id && other.sa.selector == selector && !other.superseded;
-        if self.cx.children_of(peer).any(newer) {
-            // the peer is rekeying it: ours comes only if that fails
-            if let Some(child) = self.cx.children.get_mut(&id) {
-                child.soft = Some(self.cx.now + AGAIN);
-            }
-            return self.cx.schedule_child(id);
-        }
-        self.cx.schedule_child(id);
-        if let Some(conn) = self.newest_sa(peer) {
-            self.with_sa(conn, |engine, sa| {
-                if let Err(refusal) = engine.start_quick_mode(sa, pending) {
-                    let path = sa.path;
-                    engine.refuse(Some(sa), path, refusal);
-                }
-            });
-            return;
-        }
-        // a client rekeys phase 1 itself; if we initiated, it would only disconnect
-        let Some(known) = self.cx.peers.get(&peer).filter(|peer| !peer.is_client()) else { return };
-        match known.connection.clone() {
-            Some((connection, _)) => self.call_gateway(&connection, Some(pending)),
-            None => {
-                let mut sa = self.caller(path, known.profile.clone());
-                sa.meant = Some(Meant { peer, until: None });
-                sa.pending.push(pending);
-                self.begin(sa);
-            }
-        }
-    }
-
-    /// Negotiates a child SA.
-    pub(super) fn request_child(
-        &mut self,
-        interface: crate::names::InterfaceId,
-        peer: IpAddr,
-        profile: Option<String>,
-        child: PendingChild,
-        cause: Cause,
-    ) {
-        let fits = |sa: &IsakmpSa| {
-            sa.path.remote == peer && sa.path.interface == interface && sa.connection.is_none() && !sa.dead
-        };
-        let established = self
-            .own
-            .sas
-            .values()
-            .filter(|sa| fits(sa))
-            .filter(|sa| {
-                sa.established().is_some_and(|e| e.retire.is_none() && e.gate.authorized().is_some())
-            })
-            .max_by_key(|sa| sa.created)
-            .map(|sa| sa.id);
-        if let Some(id) = established {
-            self.with_sa(id, |engine, sa| {
-                if let Err(refusal) = engine.start_quick_mode(sa, child) {
-                    let path = sa.path;
-                    engine.refuse(Some(sa), path, refusal);
-                }
-            });
-            return;
-        }
-        let begun = self
-            .own
-            .sas
-            .values()
-            .filter(|sa| fits(sa))
-            .find(|sa| sa.initiator && sa.established().is_none())
-            .map(|sa| sa.id);
-        if let Some(id) = begun {
-            self.with_sa(id, |engine, sa| {
-                sa.awaited |= cause == Cause::Packet;
-                let known = sa.pending.iter().any(|pending| pending.is_like(&child));
-                if !known && sa.pending.len() >= limits::CHILDREN_PENDING {
-                    let path = sa.path;
-                    engine.refuse(Some(sa), path, Refusal::TooMany);
-                } else if !known {
-                    sa.pending.push(child);
-                }
-            });
-            return;
-        }
-        let Some(local) = self.cx.policy.interface(interface).and_then(|interface| interface.address) else {
-            return;
-        };
-        let path = Path {
-            local,
-            local_port: crate::path::ISAKMP_PORT,
-            remote: peer,
-            remote_port: crate::path::ISAKMP_PORT,
-            interface,
-            vrf: crate::names::VrfId::default(),
-            encapsulation: Encapsulation::Native,
-        };
-        self.call_peer(path, profile, Some(child));
-    }
-
-    /// The selectors that a client tunnels: the connection's networks, or everything, from its
-    /// address.
-    pub(super) fn client_children(
-        &mut self,
-        sa: &mut IsakmpSa,
-        connection: &Arc<Connection>,
-        address: std::net::Ipv4Addr,
-    ) {
-        let local = AddressRange::host(address.into());
-        let mut remotes: Vec<_> =
-            connection.networks.iter().map(|net| AddressRange::prefix(ipnet::IpNet::V4(*net))).collect();
-        if remotes.is_empty() {
-            remotes.push(AddressRange::ANY_V4);
-        }
-        let service = crate::names::Service::Client(connection.name.clone());
-        for remote in remotes {
-            let selector = Selector::between(local, remote);
-            sa.pending.push(PendingChild {
-                service: service.clone(),
-                selector,
-                replaces: None,
-                unanswered: 0,
-            });
-        }
-        self.start_pending(sa);
-    }
-
-    /// A quick mode of ours failed: the child SA that it was to replace stays in use until it
-    /// expires.
-    pub(super) fn quick_mode_failed(&mut self, sa: &mut IsakmpSa, quick: &quick::Initiator) {
-        if sa.connection.is_some() && quick.child.replaces.is_none() {
-            // a client without a child has no tunnel
-            self.delete_isakmp(sa, "the gateway refuses the tunnel");
-        }
-    }
-
-    /// Ends with an IKE SA what its exchanges have begun: the child SAs that we installed as
-    /// responder and whose message 3 never arrived, and leases that were not acknowledged.
-    pub(super) fn drop_half_made_children(&mut self, sa: &IsakmpSa) {
-        let Some(established) = sa.established() else { return };
-        let half_made: Vec<_> = established
-            .exchanges
-            .values()
-            .filter_map(|exchange| match exchange {
-                Exchange::QuickResponder(quick) => Some(quick.child),
-                _ => None,
-            })
-            .collect();
-        for id in half_made {
-            self.end_child(id, "no third message", false);
-        }
-        let pushed = established.exchanges.values().filter_map(|exchange| match exchange {
-            Exchange::ConfigSet { lease, .. } => Some(lease.clone()),
-            _ => None,
-        });
-        for lease in pushed.collect::<Vec<_>>() {
-            self.cx.give_back(lease);
-        }
-    }
-
-    /// Ends a child SA; with `tell`, a delete is sent to the peer under its newest phase-1 SA.
-    pub(crate) fn end_child(&mut self, id: ChildId, reason: &'static str, tell: bool) {
-        let Some(child) = self.cx.take_child(id, reason) else { return };
-        if tell && let Some(conn) = self.newest_sa(child.peer) {
-            let spi = child.sa.inbound.spi.0.to_be_bytes().to_vec();
-            self.with_sa(conn, |v1, sa| {
-                v1.send_delete(sa, &Delete { protocol: protocol::ESP, spis: vec![spi] });
-            });
-        }
-        self.cx.child_gone(&child);
-    }
-
-    /// `clear crypto sa`.
-    pub(super) fn clear_children(&mut self, peer: Option<IpAddr>) {
-        let ids: Vec<_> = self
-            .cx
-            .children
-            .values()
-            .filter(|child| peer.is_none_or(|peer| peer == child.path.remote))
-            .map(|child| child.sa.id)
-            .collect();
-        for id in ids {
-            self.end_child(id, "cleared", true);
-        }
-    }
-
-    /// What a child SA carried lately.
-    pub(super) fn traffic(&mut self, id: ChildId, inbound: Option<Instant>, outbound: Option<Instant>) {
-        let Some(child) = self.cx.children.get_mut(&id) else { return };
-        child.last_inbound = child.last_inbound.max(inbound);
-        child.last_outbound = child.last_outbound.max(outbound);
-        let (peer, has_idle) = (child.peer, child.idle.is_some());
-        if has_idle {
-            self.cx.schedule_child(id);
-        }
-        self.cx.child_follows(id);
-        if let Some(inbound) = inbound {
-            self.cx.holder_heard(peer, inbound);
-        }
-        self.check_liveness(peer);
     }
 }

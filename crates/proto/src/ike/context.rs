@@ -3,13 +3,13 @@
 //! a room of its own, so that an exchange holds its SA and the context at the same time.
 
 use crate::ike::asks::{AskFor, AskedLease, Asks};
+use crate::ike::child::Child;
 use crate::ike::claims::Claims;
 use crate::ike::io::{AskId, Effect, Question};
 use crate::ike::known::Known;
 use crate::ike::outbox::Outbox;
 use crate::ike::peers::Peers;
 use crate::ike::retransmit::Retransmit;
-use crate::ike::sa::Child;
 use crate::ike::timers::{Timer, Timers};
 use crate::names::{ChildId, ConnId, PeerId, Service};
 use crate::path::Path;
@@ -76,7 +76,7 @@ pub(crate) struct Reconnect {
 }
 
 impl Context {
-    pub(super) fn new(policy: Arc<Policy>, seed: [u8; 32], now: Now) -> Self {
+    pub(crate) fn new(policy: Arc<Policy>, seed: [u8; 32], now: Now) -> Self {
         Self {
             policy,
             random: Random::new(seed),

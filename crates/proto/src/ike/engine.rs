@@ -43,7 +43,7 @@ impl Engine {
     }
 
     /// IKEv1 at work.
-    pub(super) fn v1(&mut self) -> V1<'_> {
+    pub(crate) fn v1(&mut self) -> V1<'_> {
         V1 { cx: &mut self.cx, own: &mut self.v1 }
     }
 

@@ -68,7 +68,7 @@ fn configured(policy: &Policy) -> BTreeSet<IpAddr> {
 
 impl Context {
     /// Whether a peer is, or lately was, at this address, or the configuration names it.
-    pub(super) fn is_known(&mut self, source: IpAddr) -> bool {
+    pub(crate) fn is_known(&mut self, source: IpAddr) -> bool {
         self.peers.at(source).next().is_some()
             || self.known.has_authenticated(source, self.now)
             || self.known.is_configured(&self.policy, source)
@@ -76,7 +76,7 @@ impl Context {
 
     /// A peer has authenticated from this address: while strangers flood the gateway, it still gets
     /// in from there. Also for addresses that are known from before a restart.
-    pub(super) fn know(&mut self, source: IpAddr) {
+    pub(crate) fn know(&mut self, source: IpAddr) {
         self.known.note(source, self.now);
     }
 }

@@ -90,7 +90,7 @@ pub fn profile_for<'a>(policy: &'a Policy, local: IpAddr, identity: &Identity) -
 }
 
 /// The address of a range that has only one.
-pub(super) fn host_of(range: &AddressRange) -> Option<IpAddr> {
+pub(crate) fn host_of(range: &AddressRange) -> Option<IpAddr> {
     let prefix = range.to_prefix()?;
     (prefix.prefix_len() == prefix.max_prefix_len()).then(|| prefix.addr())
 }
@@ -240,7 +240,7 @@ pub fn permits(acl: &CryptoAcl, selector: &Selector) -> bool {
     false
 }
 
-pub(super) fn overlaps(a: &Selector, b: &Selector) -> bool {
+pub(crate) fn overlaps(a: &Selector, b: &Selector) -> bool {
     fn meet<T: PartialEq>(a: Option<T>, b: Option<T>) -> bool {
         a.is_none() || b.is_none() || a == b
     }

@@ -1,8 +1,8 @@
 //! NAT traversal: who is behind a NAT, and which dialect is used (RFC 3947 and its drafts 02 and
 //! 03).
 
-use crate::ike::v1::keys::Cookies;
-use crate::ike::v1::vendor::{Vendor, Vendors};
+use crate::ike::vendor::{Vendor, Vendors};
+use crate::wire::isakmp::Cookies;
 use crate::wire::registry::payload;
 use hubward_crypto::digest::Digest;
 use hubward_crypto::mac::{equal, hash};

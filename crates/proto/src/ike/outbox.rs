@@ -16,12 +16,12 @@ use std::collections::VecDeque;
 pub struct Outbox {
     effects: VecDeque<Effect>,
     /// Which peers are traced.
-    pub(super) tracing: TraceScope,
-    pub(super) watched: Option<Watched>,
+    pub(crate) tracing: TraceScope,
+    pub(crate) watched: Option<Watched>,
 }
 
 impl Outbox {
-    pub(super) fn poll(&mut self) -> Option<Effect> {
+    pub(crate) fn poll(&mut self) -> Option<Effect> {
         self.effects.pop_front()
     }
 

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 /// How many at once, and how long until one more is allowed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Rate {
-    pub(super) burst: u32,
-    pub(super) refill: Duration,
+pub(crate) struct Rate {
+    pub(crate) burst: u32,
+    pub(crate) refill: Duration,
 }
 
 /// A token bucket. It counts the tokens that were spent and not refilled yet, so that the default
@@ -33,7 +33,7 @@ impl Bucket {
 /// A token bucket for each source address, and one for all of them together. Sources that do not
 /// fit into the table have only the latter.
 #[derive(Debug)]
-pub(super) struct Account {
+pub(crate) struct Account {
     each: Rate,
     all: Rate,
     of_source: BTreeMap<IpAddr, Bucket>,
@@ -43,13 +43,13 @@ pub(super) struct Account {
 }
 
 impl Account {
-    pub(super) fn new(each: Rate, all: Rate) -> Self {
+    pub(crate) fn new(each: Rate, all: Rate) -> Self {
         Self { each, all, of_source: BTreeMap::new(), total: Bucket::default(), swept: None }
     }
 
     /// Takes a token of a source and one of all, if there are both. A source that has none does not
     /// use up those of the others.
-    pub(super) fn take(&mut self, source: IpAddr, now: Instant) -> bool {
+    pub(crate) fn take(&mut self, source: IpAddr, now: Instant) -> bool {
         let sweeps = self.swept.is_none_or(|last| last + self.each.refill <= now);
         if sweeps && !self.of_source.contains_key(&source) && self.of_source.len() >= limits::PACED_SOURCES {
             // sweeping visits all buckets, so it is not done for each message of a flood: no bucket

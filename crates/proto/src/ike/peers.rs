@@ -2,7 +2,7 @@
 //! handshake costs must not grow with the number of peers.
 
 use crate::ike::io::LeaseOwner;
-use crate::ike::sa::{Lease, Peer};
+use crate::ike::peer::{Lease, Peer};
 use crate::names::PeerId;
 use crate::path::Path;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,16 +18,16 @@ pub(crate) struct Peers {
 }
 
 impl Peers {
-    pub(super) fn get(&self, id: &PeerId) -> Option<&Peer> {
+    pub(crate) fn get(&self, id: &PeerId) -> Option<&Peer> {
         self.known.get(id).map(Box::as_ref)
     }
 
     /// To change anything but the path, see [`Self::move_to`], and the lease, see [`Self::lease`].
-    pub(super) fn get_mut(&mut self, id: &PeerId) -> Option<&mut Peer> {
+    pub(crate) fn get_mut(&mut self, id: &PeerId) -> Option<&mut Peer> {
         self.known.get_mut(id).map(Box::as_mut)
     }
 
-    pub(super) fn insert(&mut self, id: PeerId, peer: Peer) {
+    pub(crate) fn insert(&mut self, id: PeerId, peer: Peer) {
         self.remove(id);
         self.at.insert((peer.path.remote, id));
         self.leased.extend(peer.lease.as_ref().map(|lease| (lease.address, id)));
@@ -35,7 +35,7 @@ impl Peers {
         self.known.insert(id, Box::new(peer));
     }
 
-    pub(super) fn remove(&mut self, id: PeerId) -> Option<Box<Peer>> {
+    pub(crate) fn remove(&mut self, id: PeerId) -> Option<Box<Peer>> {
         let peer = self.known.remove(&id)?;
         self.at.remove(&(peer.path.remote, id));
         if let Some(lease) = &peer.lease {
@@ -46,7 +46,7 @@ impl Peers {
     }
 
     /// The peer has another address or port.
-    pub(super) fn move_to(&mut self, id: PeerId, path: Path) {
+    pub(crate) fn move_to(&mut self, id: PeerId, path: Path) {
         let Some(peer) = self.known.get_mut(&id) else { return };
         self.at.remove(&(peer.path.remote, id));
         self.at.insert((path.remote, id));
@@ -54,7 +54,7 @@ impl Peers {
     }
 
     /// The peer was leased an address; returns the lease that it had.
-    pub(super) fn lease(&mut self, id: PeerId, lease: Lease) -> Option<Lease> {
+    pub(crate) fn lease(&mut self, id: PeerId, lease: Lease) -> Option<Lease> {
         let peer = self.known.get_mut(&id)?;
         let (address, owner) = (lease.address, lease.owner.clone());
         let before = peer.lease.replace(lease);
@@ -68,23 +68,23 @@ impl Peers {
     }
 
     /// The peers at an address, whatever their ports.
-    pub(super) fn at(&self, remote: IpAddr) -> impl Iterator<Item = (PeerId, &Peer)> {
+    pub(crate) fn at(&self, remote: IpAddr) -> impl Iterator<Item = (PeerId, &Peer)> {
         let ids = self.at.range((remote, PeerId(0))..=(remote, PeerId(u64::MAX)));
         ids.filter_map(|(_, id)| Some((*id, self.get(id)?)))
     }
 
     /// Who is leased an address.
-    pub(super) fn leased(&self, address: IpAddr) -> impl Iterator<Item = PeerId> {
+    pub(crate) fn leased(&self, address: IpAddr) -> impl Iterator<Item = PeerId> {
         self.leased.range((address, PeerId(0))..=(address, PeerId(u64::MAX))).map(|(_, id)| *id)
     }
 
     /// Whose lease is this owner's.
-    pub(super) fn of_owner(&self, owner: &LeaseOwner) -> impl Iterator<Item = PeerId> {
+    pub(crate) fn of_owner(&self, owner: &LeaseOwner) -> impl Iterator<Item = PeerId> {
         let range = self.owners.range((owner.clone(), PeerId(0))..=(owner.clone(), PeerId(u64::MAX)));
         range.map(|(_, id)| *id)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (PeerId, &Peer)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (PeerId, &Peer)> {
         self.known.iter().map(|(id, peer)| (*id, peer.as_ref()))
     }
 }

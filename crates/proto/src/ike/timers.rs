@@ -30,7 +30,7 @@ pub(crate) struct Timers {
 
 impl Timers {
     /// Takes the first timer that is due at `now`.
-    pub(super) fn due(&mut self, now: Instant) -> Option<Timer> {
+    pub(crate) fn due(&mut self, now: Instant) -> Option<Timer> {
         let (at, _) = self.due.first()?;
         if *at > now {
             return None;
@@ -41,7 +41,7 @@ impl Timers {
     }
 
     /// When the next timer is due, and what it is for.
-    pub(super) fn next(&self) -> Option<(Instant, &'static str)> {
+    pub(crate) fn next(&self) -> Option<(Instant, &'static str)> {
         self.due.first().map(|(at, timer)| {
             let reason = match timer {
                 Timer::Isakmp(_) | Timer::Calls => "ISAKMP SA",
@@ -54,7 +54,7 @@ impl Timers {
         })
     }
 
-    pub(super) fn is_armed(&self, timer: &Timer) -> bool {
+    pub(crate) fn is_armed(&self, timer: &Timer) -> bool {
         self.armed.contains_key(timer)
     }
 

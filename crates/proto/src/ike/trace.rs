@@ -5,7 +5,7 @@
 use crate::flow::selector::Selector;
 use crate::ike::proposal::{Phase1Difference, Phase2Difference};
 use crate::ike::snapshot::IsakmpState;
-use crate::ike::v1::vendor::Vendor;
+use crate::ike::vendor::Vendor;
 use crate::names::{ChildId, Spi, Untrusted};
 use crate::path::Mode;
 use crate::wire::attribute::Attribute;

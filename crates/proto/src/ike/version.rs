@@ -31,6 +31,6 @@ pub trait Version {
 
 /// The major version of a datagram: the upper half of the byte after both cookies, or SPIs, and the
 /// type of the first payload (RFC 2408 section 3.1, RFC 7296 section 3.1).
-pub(super) fn major(bytes: &[u8]) -> Option<u8> {
+pub(crate) fn major(bytes: &[u8]) -> Option<u8> {
     bytes.get(17).map(|version| version >> 4)
 }

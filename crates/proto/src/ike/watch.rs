@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 /// What changed since the last report.
 #[derive(Debug, Default)]
 pub(crate) struct Watched {
-    pub(super) isakmp: BTreeSet<ConnId>,
-    pub(super) children: BTreeSet<ChildId>,
+    pub(crate) isakmp: BTreeSet<ConnId>,
+    pub(crate) children: BTreeSet<ChildId>,
 }
 
 /// An SA that changed.

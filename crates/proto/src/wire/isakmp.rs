@@ -24,6 +24,15 @@ impl Cookie {
     pub const ZERO: Self = Self([0; 8]);
 }
 
+/// Both cookies of an ISAKMP SA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Cookies {
+    /// The initiator's.
+    pub initiator: Cookie,
+    /// The responder's.
+    pub responder: Cookie,
+}
+
 /// The header of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {

@@ -14,8 +14,8 @@ mod support;
 
 use hubward_proto::ike::engine::Engine;
 use hubward_proto::ike::io::{Command, Input};
-use hubward_proto::ike::v1::keys::Cookies;
 use hubward_proto::policy::Policy;
+use hubward_proto::wire::isakmp::Cookies;
 use hubward_proto::wire::isakmp::{Cookie, Writer};
 use hubward_proto::wire::registry::{exchange, ike, payload};
 use std::net::Ipv4Addr;

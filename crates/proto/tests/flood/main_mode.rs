@@ -8,7 +8,7 @@ use hubward_crypto::dh::DhPrivate;
 use hubward_crypto::random::Random;
 use hubward_crypto::suite::DhGroup;
 use hubward_proto::ike::io::Input;
-use hubward_proto::ike::v1::keys::Cookies;
+use hubward_proto::wire::isakmp::Cookies;
 use hubward_proto::wire::isakmp::{Cookie, Header, Writer};
 use hubward_proto::wire::registry::{exchange, ike, payload};
 use std::net::Ipv4Addr;

@@ -9,7 +9,7 @@ mod peer;
 #[path = "../support/mod.rs"]
 mod support;
 
-use hubward_proto::ike::v1::keys::Cookies;
+use hubward_proto::wire::isakmp::Cookies;
 use hubward_proto::wire::isakmp::{Cookie, Header, Writer};
 use hubward_proto::wire::registry::{exchange, ike, payload};
 use std::sync::Mutex;

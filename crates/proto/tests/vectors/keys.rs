@@ -4,8 +4,9 @@ use crate::{Test, read, unhex};
 use hubward_crypto::mac::hmac;
 use hubward_crypto::secret::Secret;
 use hubward_crypto::suite::{HashAlg, IkeCipher};
-use hubward_proto::ike::v1::keys::{AuthInput, Cookies, KeyInput, Phase1Keys};
+use hubward_proto::ike::v1::keys::{AuthInput, KeyInput, Phase1Keys};
 use hubward_proto::wire::isakmp::Cookie;
+use hubward_proto::wire::isakmp::Cookies;
 use std::collections::BTreeMap;
 use std::path::Path;
 

@@ -4,7 +4,7 @@
 use crate::packets::datagrams;
 use crate::{Test, entries, read, unhex};
 use hubward_proto::ike::identity::{Identity, Proxy};
-use hubward_proto::ike::v1::vendor::Vendor;
+use hubward_proto::ike::vendor::Vendor;
 use hubward_proto::print::Message;
 use hubward_proto::wire::ike1::{Config, Delete, Notify, parse_sa, write_sa};
 use hubward_proto::wire::isakmp::{Chain, HEADER_LEN, Header, Writer};

@@ -20,12 +20,12 @@ use crate::ike::misfit::Phase1Misfit;
 use crate::ike::natt::Dialect;
 use crate::ike::proposal::{Phase1Choice, choose_phase1, offer_phase1};
 use crate::ike::retransmit::Retransmit;
-use crate::ike::sa::{Answer, IsakmpSa, State};
 use crate::ike::snapshot::IsakmpState;
 use crate::ike::trace::{EngineStep, Fsm, FsmInput, PayloadName, Trace};
 use crate::ike::v1::iv::Phase1Iv;
 use crate::ike::v1::keys::{AuthInput, KeyInput, Phase1Keys};
 use crate::ike::v1::room::V1;
+use crate::ike::v1::sa::{Answer, IsakmpSa, State};
 use crate::names::Untrusted;
 use crate::path::Path;
 use crate::policy::{ClientGroup, SelfIdentity};
@@ -147,7 +147,7 @@ impl V1<'_> {
         let hash = only(&chain, payload::HASH, "HASH")?;
         let shared = state.private.agree(peer_public)?;
         let cookies =
-            crate::ike::v1::keys::Cookies { initiator: sa.cookies.initiator, responder: header.responder };
+            crate::wire::isakmp::Cookies { initiator: sa.cookies.initiator, responder: header.responder };
         let keys = Phase1Keys::derive(&KeyInput {
             hash: choice.suite.hash,
             cipher: choice.suite.cipher,

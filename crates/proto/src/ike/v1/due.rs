@@ -2,9 +2,9 @@
 
 use crate::ike::explain::Refusal;
 use crate::ike::retransmit::{Due, Retransmit};
-use crate::ike::sa::{Exchange, IsakmpSa, State};
 use crate::ike::trace::Trace;
 use crate::ike::v1::room::V1;
+use crate::ike::v1::sa::{Exchange, IsakmpSa, State};
 use crate::ike::v1::view::state_of;
 use crate::limits;
 use crate::names::ConnId;

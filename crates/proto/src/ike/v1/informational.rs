@@ -5,17 +5,17 @@
 //!   { HASH, N | D }  -->          each message is an exchange of its own
 //! ```
 
-use super::mode_config::has_user;
 use super::protected::open;
 use crate::ike::event::EventKind;
 use crate::ike::explain::Refusal;
 use crate::ike::lifetime::Lifetimes;
-use crate::ike::sa::{Exchange, IsakmpSa};
 use crate::ike::trace::{EngineStep, Fsm, FsmInput, PayloadName, Trace};
+use crate::ike::v1::mode_config::has_user;
 use crate::ike::v1::phase1::keepalive_of;
 use crate::ike::v1::room::V1;
-use crate::ike::v1::vendor::Vendor;
+use crate::ike::v1::sa::{Exchange, IsakmpSa};
 use crate::ike::v1::view::state_of;
+use crate::ike::vendor::Vendor;
 use crate::limits;
 use crate::names::{PeerId, Spi};
 use crate::path::Path;

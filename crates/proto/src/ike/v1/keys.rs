@@ -1,6 +1,6 @@
 //! Key derivation and authentication hashes of IKEv1 (RFC 2409 section 5 and appendix B).
 
-use crate::wire::isakmp::Cookie;
+use crate::wire::isakmp::{Cookie, Cookies};
 use hubward_crypto::digest::Digest;
 use hubward_crypto::mac::{equal, hmac};
 use hubward_crypto::secret::Secret;
@@ -17,15 +17,6 @@ pub struct HashMismatch;
 
 fn verify(ours: &Digest, theirs: &[u8]) -> Result<Verified, HashMismatch> {
     if equal(ours, theirs) { Ok(Verified(())) } else { Err(HashMismatch) }
-}
-
-/// Both cookies of an ISAKMP SA.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Cookies {
-    /// The initiator's.
-    pub initiator: Cookie,
-    /// The responder's.
-    pub responder: Cookie,
 }
 
 /// What phase 1 agreed on and exchanged; all keys and hashes are derived from it.

@@ -16,11 +16,12 @@ use crate::ike::event::EventKind;
 use crate::ike::explain::Refusal;
 use crate::ike::io::{LeaseError, LeaseOwner};
 use crate::ike::lookup;
+use crate::ike::peer::Lease;
 use crate::ike::retransmit::Retransmit;
-use crate::ike::sa::{Established, Exchange, IsakmpSa, Lease};
 use crate::ike::snapshot::IsakmpState;
 use crate::ike::trace::{ConfigAnswer, EngineStep, Fsm, FsmInput, Trace};
 use crate::ike::v1::room::V1;
+use crate::ike::v1::sa::{Established, Exchange, IsakmpSa};
 use crate::policy::{ClientGroup, Global};
 use crate::wire::attribute::Attribute;
 use crate::wire::ike1::Config;
@@ -49,14 +50,14 @@ impl Established {
 }
 
 /// Whether the peer has passed Xauth.
-pub(super) fn has_user(sa: &IsakmpSa) -> bool {
+pub(crate) fn has_user(sa: &IsakmpSa) -> bool {
     let authorized = sa.established().and_then(|established| established.gate.authorized());
     authorized.is_some_and(|peer| peer.user().is_some())
 }
 
 impl V1<'_> {
     /// `<--  { HASH, REQUEST(address, dns, ...) }`
-    pub(super) fn configuration_requested(
+    pub(crate) fn configuration_requested(
         &mut self,
         sa: &mut IsakmpSa,
         message_id: u32,
@@ -303,7 +304,7 @@ impl V1<'_> {
     }
 
     /// `<--  { HASH, ACK }`: the address is the peer's.
-    pub(super) fn pushed(&mut self, sa: &mut IsakmpSa, lease: Lease) -> Result<(), Refusal> {
+    pub(crate) fn pushed(&mut self, sa: &mut IsakmpSa, lease: Lease) -> Result<(), Refusal> {
         let address = lease.address;
         let Some(established) = sa.established_mut() else {
             self.cx.give_back(lease);
@@ -333,7 +334,7 @@ fn wanted_address(requested: &[Attribute]) -> Option<Ipv4Addr> {
 
 /// The answer to a client: the address always, other attributes if they are requested and
 /// configured.
-pub(super) fn config_reply(
+pub(crate) fn config_reply(
     group: &ClientGroup,
     requested: &[Attribute],
     address: Ipv4Addr,

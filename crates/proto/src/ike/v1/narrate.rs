@@ -1,10 +1,10 @@
 //! The narration of `debug`: what is traced of each message, apart from what is done with it.
 
 use crate::ike::event::EventKind;
-use crate::ike::sa::IsakmpSa;
 use crate::ike::trace::{EngineStep, Fsm, FsmInput, IdentityPayload, PayloadName, Trace, VendorSeen};
 use crate::ike::v1::room::V1;
-use crate::ike::v1::vendor::Vendor;
+use crate::ike::v1::sa::IsakmpSa;
+use crate::ike::vendor::Vendor;
 use crate::wire::isakmp::Chain;
 use crate::wire::registry::payload;
 

@@ -2,12 +2,12 @@
 //! order is always: decrypt, check the hash in constant time, parse, act.
 
 use crate::ike::explain::Refusal;
-use crate::ike::sa::{Answer, IsakmpSa};
 use crate::ike::snapshot::IsakmpState;
 use crate::ike::trace::{EngineStep, Trace};
 use crate::ike::v1::iv::Decrypted;
 use crate::ike::v1::keys::{Phase1Keys, Verified};
 use crate::ike::v1::room::V1;
+use crate::ike::v1::sa::{Answer, IsakmpSa};
 use crate::ike::v1::view::state_of;
 use crate::limits;
 use crate::wire::ike1::{Delete, Notify};

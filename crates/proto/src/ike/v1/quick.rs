@@ -15,6 +15,7 @@ use super::phase1::{nonce, only};
 use super::protected::{open, with_hash};
 use crate::esp::sa::Half;
 use crate::flow::selector::{AddressRange, Selector};
+use crate::ike::child::{NewChild, PendingChild};
 use crate::ike::explain::Refusal;
 use crate::ike::identity::Proxy;
 use crate::ike::lifetime::{self, Lifetimes};
@@ -22,14 +23,14 @@ use crate::ike::proposal::{
     Phase2Choice, Phase2Suite, Phase2Wish, choose_phase2, judge_phase2, offer_phase2,
 };
 use crate::ike::retransmit::Retransmit;
-use crate::ike::sa::{Answer, Exchange, IsakmpSa, PendingChild};
 use crate::ike::snapshot::IsakmpState;
 use crate::ike::trace::{EngineStep, Fsm, FsmInput, PayloadName, Trace};
 use crate::ike::v1::quick_waiting::Begun;
 use crate::ike::v1::room::V1;
-use crate::ike::v1::vendor::Vendor;
+use crate::ike::v1::sa::{Answer, Exchange, IsakmpSa};
+use crate::ike::vendor::Vendor;
 use crate::limits;
-use crate::names::{ChildId, Service, Spi};
+use crate::names::{ChildId, Spi};
 use crate::path::Path;
 use crate::policy::{EntryTerms, TransformSet};
 use crate::wire::ike1::{Notify, Proposal, parse_sa, write_sa};
@@ -44,7 +45,7 @@ pub(crate) struct Initiator {
     pub(crate) child: PendingChild,
     pub(crate) retransmit: Retransmit,
     terms: EntryTerms,
-    pub(super) spi: Spi,
+    pub(crate) spi: Spi,
     nonce: Vec<u8>,
     private: Option<DhPrivate>,
 }
@@ -53,26 +54,12 @@ pub(crate) struct Initiator {
 pub(crate) struct Responder {
     pub(crate) child: ChildId,
     pub(crate) retransmit: Retransmit,
-    pub(super) nonce_i: Vec<u8>,
-    pub(super) nonce_r: Vec<u8>,
-}
-
-/// Everything that makes a child SA.
-pub(crate) struct NewChild {
-    pub(crate) service: Service,
-    pub(crate) terms: EntryTerms,
-    pub(crate) selector: Selector,
-    pub(crate) suite: Phase2Suite,
-    /// The lifetimes that were proposed.
-    pub(crate) offered: Lifetimes,
-    pub(crate) inbound: Half,
-    pub(crate) outbound: Half,
-    pub(crate) replaces: Option<ChildId>,
-    pub(crate) initiator: bool,
+    pub(crate) nonce_i: Vec<u8>,
+    pub(crate) nonce_r: Vec<u8>,
 }
 
 impl V1<'_> {
-    pub(super) fn wish<'a>(sa: &IsakmpSa, terms: &'a EntryTerms, selector: &Selector) -> Phase2Wish<'a> {
+    pub(crate) fn wish<'a>(sa: &IsakmpSa, terms: &'a EntryTerms, selector: &Selector) -> Phase2Wish<'a> {
         let gateways = selector.local == AddressRange::host(sa.path.local)
             && selector.remote == AddressRange::host(sa.path.remote);
         Phase2Wish {
@@ -85,7 +72,7 @@ impl V1<'_> {
         }
     }
 
-    pub(super) fn new_spi(&mut self) -> Spi {
+    pub(crate) fn new_spi(&mut self) -> Spi {
         loop {
             let spi = self.cx.random.u32();
             if spi >= 256 && !self.cx.by_spi.contains_key(&spi) {
@@ -278,7 +265,7 @@ impl V1<'_> {
     }
 
     /// Traces the comparison of the phase-2 transforms with the configuration.
-    pub(super) fn proposal_steps(
+    pub(crate) fn proposal_steps(
         &mut self,
         sa: &IsakmpSa,
         terms: &EntryTerms,
@@ -370,7 +357,7 @@ impl V1<'_> {
             replaces: state.child.replaces.or_else(|| self.cx.replaced_by(peer, &state.child.selector)),
             initiator: true,
         };
-        let child = self.install_child(sa, new, lease);
+        let child = self.cx.install_child((peer, sa.id, sa.path), new, lease);
         let hash = keys.hash3(message_id, &state.nonce, nonce_r);
         let mut writer = Writer::new();
         writer.push(payload::HASH, hash.to_vec());
@@ -397,7 +384,7 @@ impl V1<'_> {
 }
 
 /// The keys of both directions: the KEYMAT of a direction depends on its receiver's SPI.
-pub(super) fn halves(
+pub(crate) fn halves(
     keys: &crate::ike::v1::keys::Phase1Keys,
     suite: &Phase2Suite,
     own: Spi,

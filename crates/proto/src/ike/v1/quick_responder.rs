@@ -3,9 +3,10 @@
 
 use super::phase1::{nonce, only};
 use super::protected::with_hash;
-use super::quick::{NewChild, Responder, halves};
+use super::quick::{Responder, halves};
 use crate::flow::selector::{AddressRange, Selector};
 use crate::ike::authorization::AuthorizedPeer;
+use crate::ike::child::NewChild;
 use crate::ike::claims::Claim;
 use crate::ike::explain::Refusal;
 use crate::ike::identity::Proxy;
@@ -13,11 +14,11 @@ use crate::ike::lifetime::Lifetimes;
 use crate::ike::lookup;
 use crate::ike::misfit::Phase2Misfit;
 use crate::ike::proposal::{Phase2Choice, Phase2Difference, choose_phase2};
-use crate::ike::sa::{Answer, Exchange, IsakmpSa};
 use crate::ike::snapshot::IsakmpState;
 use crate::ike::trace::{EngineStep, Fsm, FsmInput, PayloadName, Trace};
 use crate::ike::v1::room::V1;
-use crate::ike::v1::vendor::Vendor;
+use crate::ike::v1::sa::{Answer, Exchange, IsakmpSa};
+use crate::ike::vendor::Vendor;
 use crate::limits;
 use crate::names::{ChildId, PeerId, Service, Spi};
 use crate::policy::EntryTerms;
@@ -124,7 +125,7 @@ impl V1<'_> {
         };
         // install the inbound SA before sending message 2: the peer may send ESP as soon as it has
         // that
-        let child = self.install_child(sa, new, lease);
+        let child = self.cx.install_child((peer, sa.id, sa.path), new, lease);
         let mut writer = Writer::new();
         writer.push(payload::SA, write_sa(&choice.answer(spi))).push(payload::NONCE, nonce_r.clone());
         if let Some(private) = &private {
@@ -322,13 +323,13 @@ impl V1<'_> {
 
     /// The peer does not finish the quick mode that made this child SA: message 2 is not sent
     /// again, not even if message 1 is repeated, and the child SA ends.
-    pub(super) fn quick_mode_given_up(&mut self, sa: &mut IsakmpSa, child: ChildId) {
+    pub(crate) fn quick_mode_given_up(&mut self, sa: &mut IsakmpSa, child: ChildId) {
         self.forget_quick_mode(sa, child);
         self.end_child(child, "the peer gave it up", false);
     }
 
     /// Forgets the quick mode that made a child SA, if it is still in progress on this SA.
-    pub(super) fn forget_quick_mode(&mut self, sa: &mut IsakmpSa, child: ChildId) {
+    pub(crate) fn forget_quick_mode(&mut self, sa: &mut IsakmpSa, child: ChildId) {
         let Some(established) = sa.established_mut() else { return };
         let made = |exchange: &Exchange| match exchange {
             Exchange::QuickResponder(quick) => quick.child == child,

@@ -1,9 +1,10 @@
 //! Quick modes that wait because as many as may be are in progress: a branch with a hundred lines
 //! begins a hundred at once. Nothing is lost and nothing is answered twice; what waits is bounded.
 
+use crate::ike::child::PendingChild;
 use crate::ike::explain::Refusal;
-use crate::ike::sa::{IsakmpSa, PendingChild};
 use crate::ike::v1::room::V1;
+use crate::ike::v1::sa::IsakmpSa;
 use crate::limits;
 use crate::path::Path;
 use crate::wire::isakmp::Header;

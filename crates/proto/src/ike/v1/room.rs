@@ -1,22 +1,23 @@
 //! IKEv1 at work: its SAs, how a datagram finds the one that it is for, and which exchange handles it.
 
-use crate::ike::admission::Admission;
 use crate::ike::asks::AskedLease;
-use crate::ike::calls::Calls;
 use crate::ike::context::Context;
 use crate::ike::event::EventKind;
 use crate::ike::explain::Refusal;
-use crate::ike::fragment::Fragments;
 use crate::ike::io::{Answer, AskId, Command, LeaseOwner};
-use crate::ike::sa::{IsakmpSa, Lease, Seen, State};
+use crate::ike::peer::Lease;
 use crate::ike::timers::Timer;
 use crate::ike::trace::{Fsm, FsmInput, Trace};
-use crate::ike::v1::keys::Cookies;
+use crate::ike::v1::admission::Admission;
+use crate::ike::v1::calls::Calls;
+use crate::ike::v1::fragment::Fragments;
+use crate::ike::v1::sa::{IsakmpSa, Seen, State};
 use crate::ike::v1::view::state_of;
 use crate::limits;
 use crate::names::{ConnId, InterfaceId, PeerId};
 use crate::path::Path;
 use crate::policy::Phase1Mode;
+use crate::wire::isakmp::Cookies;
 use crate::wire::isakmp::{Cookie, Header};
 use crate::wire::registry::{exchange, payload};
 use std::cmp::Reverse;

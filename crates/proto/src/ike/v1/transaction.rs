@@ -17,10 +17,10 @@ use crate::ike::authorization::XauthPassed;
 use crate::ike::event::EventKind;
 use crate::ike::explain::Refusal;
 use crate::ike::io::{Assignment, CredentialField, Effect, Question};
-use crate::ike::sa::{Answer, Exchange, IsakmpSa};
 use crate::ike::snapshot::IsakmpState;
 use crate::ike::trace::{EngineStep, Fsm, FsmInput, Trace};
 use crate::ike::v1::room::V1;
+use crate::ike::v1::sa::{Answer, Exchange, IsakmpSa};
 use crate::limits;
 use crate::names::Untrusted;
 use crate::path::Path;
@@ -141,7 +141,7 @@ impl V1<'_> {
     }
 
     /// Sends a transaction message and returns it for repetitions.
-    pub(super) fn send_config(
+    pub(crate) fn send_config(
         &mut self,
         sa: &mut IsakmpSa,
         message_id: u32,
@@ -159,7 +159,7 @@ impl V1<'_> {
     }
 
     /// Initiates a transaction.
-    pub(super) fn begin_config(
+    pub(crate) fn begin_config(
         &mut self,
         sa: &mut IsakmpSa,
         message: &Config,

@@ -1,7 +1,7 @@
 //! Malicious messages of mode-config and Xauth.
 
-use super::super::mode_config::config_reply;
 use super::*;
+use crate::ike::v1::mode_config::config_reply;
 use crate::policy::ClientGroup;
 
 fn group() -> ClientGroup {

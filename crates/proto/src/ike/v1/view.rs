@@ -1,11 +1,11 @@
 //! What `show` commands see of IKEv1's SAs.
 
 use crate::ike::context::Context;
-use crate::ike::sa::{Exchange, IsakmpSa, State};
 use crate::ike::snapshot::{IsakmpState, IsakmpView};
 use crate::ike::v1::phase1::keepalive_of;
 use crate::ike::v1::room::Tables;
-use crate::ike::v1::vendor::Vendor;
+use crate::ike::v1::sa::{Exchange, IsakmpSa, State};
+use crate::ike::vendor::Vendor;
 use crate::names::{ConnId, Untrusted};
 use crate::policy::Phase1Mode;
 use std::net::IpAddr;

@@ -12,8 +12,8 @@
 
 use crate::ike::event::EventKind;
 use crate::ike::explain::Refusal;
-use crate::ike::sa::IsakmpSa;
 use crate::ike::v1::room::V1;
+use crate::ike::v1::sa::IsakmpSa;
 use crate::limits;
 use crate::wire::ike1::Notify;
 use std::net::{IpAddr, Ipv4Addr};

@@ -18,19 +18,19 @@ use crate::ike::io::Effect;
 use crate::ike::natt::Dialect;
 use crate::ike::pace::Repeats;
 use crate::ike::proposal::Phase1Suite;
-use crate::ike::sa::{IsakmpSa, Seen, State};
 use crate::ike::snapshot::IsakmpState;
 use crate::ike::timers::Timer;
 use crate::ike::trace::Trace;
-use crate::ike::v1::keys::Cookies;
 use crate::ike::v1::main_mode::Responder;
 use crate::ike::v1::room::V1;
-use crate::ike::v1::vendor::Vendors;
+use crate::ike::v1::sa::{IsakmpSa, Seen, State};
+use crate::ike::vendor::Vendors;
 use crate::limits;
 use crate::names::ConnId;
 use crate::path::Path;
 use crate::policy::Phase1Mode;
 use crate::time::Instant;
+use crate::wire::isakmp::Cookies;
 use crate::wire::isakmp::{Cookie, Header};
 use crate::wire::registry::{notify, payload};
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,9 +44,9 @@ const EXPIRED_AT_ONCE: usize = 256;
 const EXPIRY_GOES_ON: Duration = Duration::from_millis(1);
 
 /// What message 3 needs of message 1.
-pub(super) struct Call {
-    pub(super) id: ConnId,
-    pub(super) path: Path,
+pub(crate) struct Call {
+    pub(crate) id: ConnId,
+    pub(crate) path: Path,
     cookies: Cookies,
     created: Instant,
     suite: Phase1Suite,
@@ -84,7 +84,7 @@ impl Call {
     }
 
     /// The SA as it was when message 1 was answered.
-    pub(super) fn resume(&self) -> IsakmpSa {
+    pub(crate) fn resume(&self) -> IsakmpSa {
         let mut seen = Seen::default();
         seen.remember(self.digest, 0, None, self.created);
         let state = Responder::Proposed { sa_body: self.sa_body.to_vec() };
@@ -262,7 +262,7 @@ impl Calls {
     }
 
     /// The record that a message is for.
-    pub(super) fn find(&self, source: IpAddr, header: &Header) -> Option<u64> {
+    pub(crate) fn find(&self, source: IpAddr, header: &Header) -> Option<u64> {
         if header.responder == Cookie::ZERO {
             self.by_message.get(&(source, header.initiator)).copied()
         } else {
@@ -271,7 +271,7 @@ impl Calls {
     }
 
     /// Whether a cookie is in use.
-    pub(super) fn has_cookie(&self, cookie: &Cookie) -> bool {
+    pub(crate) fn has_cookie(&self, cookie: &Cookie) -> bool {
         self.by_cookie.contains_key(cookie)
     }
 
@@ -282,19 +282,19 @@ impl Calls {
     }
 
     /// A record that `show` commands list.
-    pub(super) fn shown(&self, id: ConnId) -> Option<&Call> {
+    pub(crate) fn shown(&self, id: ConnId) -> Option<&Call> {
         self.shown.get(&id).and_then(|number| self.records.get(number)).map(Box::as_ref)
     }
 
     /// The ids of the records that `show` commands list.
-    pub(super) fn shown_ids(&self) -> impl Iterator<Item = ConnId> {
+    pub(crate) fn shown_ids(&self) -> impl Iterator<Item = ConnId> {
         self.shown.keys().copied()
     }
 }
 
 impl V1<'_> {
     /// Message 1 of main mode.
-    pub(super) fn called(&mut self, path: Path, header: &Header, body: &[u8], bytes: &[u8]) {
+    pub(crate) fn called(&mut self, path: Path, header: &Header, body: &[u8], bytes: &[u8]) {
         let mut sa = self.new_responder(path, Phase1Mode::Main, header.initiator);
         self.steps(&sa, || vec![Trace::Received(None, false), Trace::NewSa]);
         if let Err(refusal) = self.main_mode_first(&mut sa, header, body, bytes.len()) {
@@ -321,7 +321,7 @@ impl V1<'_> {
 
     /// A message of a peer that has sent only message 1 so far: that message again, or one with our
     /// cookie.
-    pub(super) fn call_continues(
+    pub(crate) fn call_continues(
         &mut self,
         number: u64,
         path: Path,
@@ -365,7 +365,7 @@ impl V1<'_> {
 
     /// Records expire. Those that no `show` command lists are not reported either: nobody reads as
     /// many events as a flood leaves.
-    pub(super) fn calls_timeout(&mut self) {
+    pub(crate) fn calls_timeout(&mut self) {
         let mut left = EXPIRED_AT_ONCE;
         for class in Class::ALL {
             while left > 0
@@ -384,7 +384,7 @@ impl V1<'_> {
     }
 
     /// Forgets some records, by an order or because they have become useless.
-    pub(super) fn end_calls(&mut self, reason: Option<&'static str>, which: impl Fn(&Call) -> bool) {
+    pub(crate) fn end_calls(&mut self, reason: Option<&'static str>, which: impl Fn(&Call) -> bool) {
         let records = self.own.calls.records.iter();
         let numbers: Vec<_> = records.filter(|(_, call)| which(call)).map(|(number, _)| *number).collect();
         for number in numbers {
@@ -398,7 +398,7 @@ impl V1<'_> {
     }
 
     /// Forgets the records of local addresses that have gone.
-    pub(super) fn end_stray_calls(&mut self, reason: &'static str) {
+    pub(crate) fn end_stray_calls(&mut self, reason: &'static str) {
         let policy = Arc::clone(&self.cx.policy);
         self.end_calls(Some(reason), |call| {
             let interface = policy.interface(call.path.interface);
@@ -427,7 +427,7 @@ impl V1<'_> {
     }
 
     /// A first message is refused: the peer is told why if its proposals are the reason.
-    pub(super) fn refuse_first(&mut self, sa: &IsakmpSa, refusal: Refusal, asked: usize) {
+    pub(crate) fn refuse_first(&mut self, sa: &IsakmpSa, refusal: Refusal, asked: usize) {
         if matches!(refusal, Refusal::NoPhase1Proposal(_)) {
             self.step(sa, || Trace::Phase1Refused);
             if self.own.admission.may_tell(sa.path.remote, self.cx.now) {

@@ -11,8 +11,8 @@
 //! all its messages the same id.
 
 use crate::ike::explain::Refusal;
-use crate::ike::sa::IsakmpSa;
 use crate::ike::v1::room::V1;
+use crate::ike::v1::sa::IsakmpSa;
 use crate::limits;
 use crate::names::ConnId;
 use crate::path::Path;
@@ -136,14 +136,14 @@ impl Fragments {
     }
 
     /// The SA is gone.
-    pub(super) fn forget(&mut self, id: ConnId) {
+    pub(crate) fn forget(&mut self, id: ConnId) {
         self.take(id);
     }
 }
 
 impl V1<'_> {
     /// A fragment for an SA; returns the message if this fragment completes it.
-    pub(super) fn fragment(
+    pub(crate) fn fragment(
         &mut self,
         sa: &IsakmpSa,
         path: Path,

@@ -17,9 +17,9 @@
 
 use crate::ike::explain::Refusal;
 use crate::ike::pace::{Account, Rate};
-use crate::ike::sa::{IsakmpSa, Seen, State};
 use crate::ike::trace::Trace;
 use crate::ike::v1::room::V1;
+use crate::ike::v1::sa::{IsakmpSa, Seen, State};
 use crate::limits;
 use crate::names::ConnId;
 use crate::path::Path;
@@ -40,7 +40,7 @@ const NOTICES_OF_ALL: Rate = Rate { burst: limits::NOTICES_ALL, refill: Duration
 
 /// Whose places and accounts: those of known addresses, or those of all others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Lane {
+pub(crate) enum Lane {
     Known,
     Stranger,
 }
@@ -48,7 +48,7 @@ pub(super) enum Lane {
 /// How far an SA that a peer initiated has progressed. An SA that has received only message 1 of
 /// main mode is none yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Stage {
+pub(crate) enum Stage {
     /// Message 1 of aggressive mode was received.
     Aggressive,
     /// The peer has proved that it receives what we send to its address.
@@ -59,7 +59,7 @@ pub(super) enum Stage {
 
 impl Stage {
     /// The stage of an SA.
-    pub(super) fn of(sa: &IsakmpSa) -> Self {
+    pub(crate) fn of(sa: &IsakmpSa) -> Self {
         match &sa.state {
             State::Established(_) => Self::Up,
             State::AggressiveResponder(_) => Self::Aggressive,
@@ -167,12 +167,12 @@ impl Default for Admission {
 
 impl Admission {
     /// The lane of an SA that has a place.
-    pub(super) fn lane(&self, id: ConnId) -> Option<Lane> {
+    pub(crate) fn lane(&self, id: ConnId) -> Option<Lane> {
         self.seats.get(&id).map(|seat| seat.lane)
     }
 
     /// Records the stage of a peer's SA; returns the SA that must give way for it.
-    pub(super) fn note(
+    pub(crate) fn note(
         &mut self,
         id: ConnId,
         source: IpAddr,
@@ -196,7 +196,7 @@ impl Admission {
     }
 
     /// The SA is gone.
-    pub(super) fn forget(&mut self, id: ConnId, source: IpAddr) {
+    pub(crate) fn forget(&mut self, id: ConnId, source: IpAddr) {
         let Some(seat) = self.seats.remove(&id) else { return };
         if seat.stage == Stage::Up {
             let left = self.up_of.get(&source).map_or(0, |count| count.saturating_sub(1));
@@ -232,14 +232,14 @@ impl Admission {
     }
 
     /// Whether this source is told once more why its first message is refused.
-    pub(super) fn may_tell(&mut self, source: IpAddr, now: Instant) -> bool {
+    pub(crate) fn may_tell(&mut self, source: IpAddr, now: Instant) -> bool {
         self.notices.take(source, now)
     }
 }
 
 impl V1<'_> {
     /// Message 1 of main or aggressive mode.
-    pub(super) fn first_message(&mut self, path: Path, header: &Header, body: &[u8], bytes: &[u8]) {
+    pub(crate) fn first_message(&mut self, path: Path, header: &Header, body: &[u8], bytes: &[u8]) {
         if self.cx.stopping {
             return;
         }
@@ -277,7 +277,7 @@ impl V1<'_> {
     }
 
     /// Records how far an SA that a peer initiated has progressed.
-    pub(super) fn seat(&mut self, sa: &IsakmpSa, source: IpAddr) {
+    pub(crate) fn seat(&mut self, sa: &IsakmpSa, source: IpAddr) {
         let lane = match self.own.admission.lane(sa.id) {
             Some(lane) => lane,
             None => self.lane(source),

@@ -6,30 +6,18 @@
 //! followed, because the address of any other does not change unnoticed, and a peer that follows
 //! nevertheless can be led away.
 
-use crate::ike::context::Context;
 use crate::ike::event::{Event, EventKind};
 use crate::ike::io::Effect;
-use crate::ike::sa::{Child, Exchange, IsakmpSa};
 use crate::ike::v1::room::V1;
+use crate::ike::v1::sa::{Exchange, IsakmpSa};
 use crate::names::{ChildId, PeerId};
-use crate::path::{Encapsulation, Path};
+use crate::path::{Encapsulation, Path, moved};
 use std::net::IpAddr;
 use std::time::Duration;
 
 /// The shortest time between two moves of a peer's child SAs: each costs the data plane work, and
 /// two packets may arrive by two mappings in turn.
 const PAUSE: Duration = Duration::from_millis(500);
-
-/// The path of something on `old` after its peer has moved to `new`; `None` if it does not follow
-/// there. What was negotiated without UDP stays where it is, except for the port of IKE.
-fn moved(old: Path, new: Path) -> Option<Path> {
-    let same_kind = (old.interface, old.encapsulation) == (new.interface, new.encapsulation);
-    let may = match new.encapsulation {
-        Encapsulation::Udp => true,
-        Encapsulation::Native => (old.local, old.remote) == (new.local, new.remote),
-    };
-    (same_kind && may).then_some(new)
-}
 
 impl IsakmpSa {
     /// The SA is on another path from now on, with its messages that wait for answers and the
@@ -49,20 +37,6 @@ impl IsakmpSa {
             established.waiting.paths().for_each(follow);
         }
         self.seen.paths().for_each(follow);
-    }
-}
-
-impl Context {
-    /// Puts a child SA on the path of its peer.
-    pub(super) fn child_follows(&mut self, id: ChildId) {
-        let Some(child) = self.children.get_mut(&id).map(Box::as_mut) else { return };
-        let Child { path, peer, .. } = child;
-        let Some(new) = self.peers.get(peer).and_then(|peer| moved(*path, peer.path)) else { return };
-        if *path != new {
-            *path = new;
-            self.out.child_changed(id);
-            self.out.effect(Effect::Repath { child: id, path: new });
-        }
     }
 }
 
@@ -92,7 +66,7 @@ impl V1<'_> {
     }
 
     /// A packet of a child SA that verified came from another address or port.
-    pub(super) fn child_moved(&mut self, id: ChildId, remote: IpAddr, remote_port: u16) {
+    pub(crate) fn child_moved(&mut self, id: ChildId, remote: IpAddr, remote_port: u16) {
         let Some(child) = self.cx.children.get(&id) else { return };
         let (peer, new) = (child.peer, Path { remote, remote_port, ..child.path });
         let Some(known) = self.cx.peers.get(&peer) else { return };

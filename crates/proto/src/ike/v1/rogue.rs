@@ -1,13 +1,13 @@
 //! Peers that misbehave with valid keys: messages that can only be forged from inside an engine.
 
-#[path = "../../tests/support/mod.rs"]
+#[path = "../../../tests/support/mod.rs"]
 mod support;
 
 use crate::flow::selector::{AddressRange, Selector};
+use crate::ike::child::PendingChild;
 use crate::ike::event::EventKind;
 use crate::ike::explain::Refusal;
 use crate::ike::io::{Command, Input};
-use crate::ike::sa::PendingChild;
 use crate::ike::v1::protected::with_hash;
 use crate::limits;
 use crate::names::{ConnId, Service};

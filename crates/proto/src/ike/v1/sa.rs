@@ -1,34 +1,32 @@
 //! What the engine remembers of a phase-1 SA, of a peer and of a child SA.
 
-use crate::esp::sa::ChildSa;
-use crate::flow::selector::Selector;
 use crate::ike::authorization::Gate;
-use crate::ike::claims::Held;
+use crate::ike::child::PendingChild;
 use crate::ike::identity::Identity;
-use crate::ike::io::{CredentialField, LeaseOwner};
-use crate::ike::lifetime::Lifetimes;
+use crate::ike::io::CredentialField;
 use crate::ike::lookup::Demands;
 use crate::ike::natt::{Dialect, NatState};
 use crate::ike::pace::Repeats;
+use crate::ike::peer::Lease;
 use crate::ike::proposal::Phase1Suite;
 use crate::ike::retransmit::Retransmit;
-use crate::ike::silence::Meant;
-use crate::ike::snapshot::ChildView;
+use crate::ike::v1::claims::Held;
 use crate::ike::v1::iv::ExchangeIvs;
-use crate::ike::v1::keys::{Cookies, Phase1Keys};
+use crate::ike::v1::keys::Phase1Keys;
 use crate::ike::v1::quick_waiting::Waiting;
-use crate::ike::v1::vendor::Vendors;
+use crate::ike::v1::silence::Meant;
 use crate::ike::v1::{aggressive, main_mode, quick};
+use crate::ike::vendor::Vendors;
 use crate::limits;
-use crate::names::{ChildId, ConnId, PeerId, Service};
+use crate::names::{ConnId, PeerId};
 use crate::path::Path;
 use crate::policy::{ClientGroup, Connection, Phase1Mode};
 use crate::time::Instant;
 use crate::wire::attribute::Attribute;
+use crate::wire::isakmp::Cookies;
 use crate::wire::isakmp::{Cookie, Header};
-use hubward_crypto::suite::DhGroup;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// An ISAKMP SA in any state.
@@ -332,23 +330,6 @@ impl Exchange {
     }
 }
 
-/// A child SA that waits for phase 1.
-#[derive(Clone, Debug)]
-pub(crate) struct PendingChild {
-    pub(crate) service: Service,
-    pub(crate) selector: Selector,
-    pub(crate) replaces: Option<ChildId>,
-    /// Peers of the entry that did not answer when we initiated for it.
-    pub(crate) unanswered: usize,
-}
-
-impl PendingChild {
-    /// Whether both are for the same traffic.
-    pub(crate) fn is_like(&self, other: &Self) -> bool {
-        self.service == other.service && self.selector == other.selector
-    }
-}
-
 /// The message that answered another, and its path.
 pub(crate) type Answer = Option<(Path, Vec<u8>)>;
 
@@ -418,115 +399,5 @@ impl Seen {
     pub(crate) fn withdraw(&mut self, message_id: u32) {
         let of_id = |seen: &&mut SeenMessage| seen.message_id == message_id;
         self.messages.iter_mut().filter(of_id).for_each(|seen| seen.answer = None);
-    }
-}
-
-/// A peer.
-pub(crate) struct Peer {
-    pub(crate) path: Path,
-    pub(crate) identity: Identity,
-    pub(crate) profile: Option<String>,
-    /// Xauth user.
-    pub(crate) user: Option<String>,
-    pub(crate) group: Option<String>,
-    pub(crate) lease: Option<Lease>,
-    /// Client role: the connection and its assigned address.
-    pub(crate) connection: Option<(Arc<Connection>, Option<Ipv4Addr>)>,
-    /// Whether the peer announced DPD.
-    pub(crate) dpd: bool,
-    /// Whether the peer was found behind a NAT.
-    pub(crate) behind_nat: bool,
-    /// Since when it has been on its path.
-    pub(crate) since: Instant,
-    /// When phase 1 was last begun to ask whether it is there.
-    pub(crate) called: Option<Instant>,
-    /// When it was last notified of an SPI that we do not know.
-    pub(crate) told: Option<Instant>,
-}
-
-impl Peer {
-    /// Whether it is a VPN client of ours: phase 1 is its session.
-    pub(crate) fn is_client(&self) -> bool {
-        self.lease.is_some() || self.user.is_some()
-    }
-}
-
-/// An address leased to a client.
-#[derive(Clone, Debug)]
-pub(crate) struct Lease {
-    pub(crate) pool: String,
-    pub(crate) owner: LeaseOwner,
-    pub(crate) address: IpAddr,
-}
-
-/// A child SA.
-pub(crate) struct Child {
-    pub(crate) sa: Arc<ChildSa>,
-    pub(crate) path: Path,
-    pub(crate) peer: PeerId,
-    pub(crate) conn: ConnId,
-    pub(crate) initiator: bool,
-    pub(crate) pfs: Option<DhGroup>,
-    pub(crate) kilobytes: Option<u64>,
-    /// The lifetimes that were proposed.
-    pub(crate) offered: Lifetimes,
-    /// The child SA that it replaces.
-    pub(crate) replaced: Option<ChildId>,
-    /// Whether it was reported that it is up.
-    pub(crate) reported: bool,
-    pub(crate) established: Instant,
-    /// When the outbound SA is used at the latest, while an older child SA still serves.
-    pub(crate) hand_over: Option<Instant>,
-    pub(crate) soft: Option<Instant>,
-    pub(crate) hard: Instant,
-    /// When this child SA is deleted after another replaced it.
-    pub(crate) retire: Option<Instant>,
-    /// Whether it is then deleted even if the peer still uses it, because the peer has too many.
-    pub(crate) crowded: bool,
-    pub(crate) superseded: bool,
-    pub(crate) outbound: bool,
-    pub(crate) idle: Option<std::time::Duration>,
-    pub(crate) last_inbound: Option<Instant>,
-    pub(crate) last_outbound: Option<Instant>,
-}
-
-impl Child {
-    /// Whether this child SA, in use, replaced an older one that was in use. One that is not in use
-    /// yet belongs to a simultaneous rekey: if each side regarded the other's child SA as replaced,
-    /// both would be deleted.
-    pub(crate) fn replaces(&self, old: &Self) -> bool {
-        old.sa.id < self.sa.id && self.outbound && old.outbound && old.sa.selector == self.sa.selector
-    }
-
-    /// Whether both sides have rekeyed the same child SA at the same time, and made these two.
-    pub(crate) fn is_rival(&self, other: &Self) -> bool {
-        self.replaced.is_some()
-            && self.replaced == other.replaced
-            && self.initiator != other.initiator
-            && self.sa.selector == other.sa.selector
-    }
-
-    /// Which of two rivals stays: both sides see the same two SPIs, in opposite directions.
-    pub(crate) fn yields_to(&self, rival: &Self) -> bool {
-        let smaller = |child: &Self| child.sa.inbound.spi.0.min(child.sa.outbound.spi.0);
-        smaller(rival) < smaller(self)
-    }
-
-    /// What `show` commands see of it.
-    pub(crate) fn view(&self) -> ChildView {
-        ChildView {
-            sa: Arc::clone(&self.sa),
-            peer: self.peer.0,
-            path: self.path,
-            conn_id: Some(self.conn),
-            service: self.sa.service.clone(),
-            initiator: self.initiator,
-            offered: self.offered.seconds.map(std::time::Duration::from_secs),
-            superseded: self.superseded,
-            established: self.established,
-            expires: self.hard,
-            pfs: self.pfs,
-            kilobytes: self.kilobytes,
-        }
     }
 }

@@ -8,45 +8,16 @@
 //! first peer is tried first again after the tunnel has ended (`set peer A default`).
 
 use crate::flow::tables::Acquire;
-use crate::ike::child::Cause;
-use crate::ike::context::Context;
+use crate::ike::child::PendingChild;
 use crate::ike::lookup::key_for_address;
-use crate::ike::sa::{IsakmpSa, PendingChild};
+use crate::ike::v1::children::Cause;
 use crate::ike::v1::room::V1;
-use crate::names::{PeerId, Service, Spi};
+use crate::ike::v1::sa::IsakmpSa;
+use crate::names::{Service, Spi};
 use crate::path::{Encapsulation, Path};
 use crate::policy::MapEntryKind;
 use std::net::IpAddr;
 use std::sync::Arc;
-
-impl Context {
-    /// The peer after `peer` in an entry's list, the number of peers, and the entry's profile;
-    /// `None` for an entry with a single peer.
-    fn peer_behind(&self, service: &Service, peer: IpAddr) -> Option<(IpAddr, usize, Option<String>)> {
-        let entry = service.map_entry()?;
-        let map = self.policy.maps.iter().find(|map| map.name == entry.map)?;
-        let found = map.entries.iter().find(|candidate| candidate.sequence == entry.sequence)?;
-        let MapEntryKind::Static { peers, terms } = &found.kind else { return None };
-        let place = peers.iter().position(|known| *known == peer)?;
-        let next = peers.iter().cycle().nth(place + 1).filter(|next| **next != peer)?;
-        Some((*next, peers.len(), terms.profile.clone()))
-    }
-
-    /// A peer is dead: the entries that it served try the next one.
-    pub(crate) fn pass_over(&mut self, remote: IpAddr, peer: PeerId) {
-        let services: Vec<_> = self
-            .children
-            .values()
-            .filter(|child| child.peer == peer)
-            .map(|child| child.sa.service.clone())
-            .collect();
-        for service in services {
-            if let Some((next, ..)) = self.peer_behind(&service, remote) {
-                self.next_peer.insert(service, next);
-            }
-        }
-    }
-}
 
 impl V1<'_> {
     /// ESP with an unknown SPI: a peer with a phase-1 SA is told under its protection.
@@ -54,7 +25,7 @@ impl V1<'_> {
     /// Otherwise we initiate to the peer if there is `invalid-spi-recovery`: to a static peer for
     /// its tunnel, to any other for phase 1 alone, whose INITIAL-CONTACT makes it drop its old
     /// tunnels. The latter is not done for ESP in UDP, because a peer behind NAT cannot be reached.
-    pub(super) fn unknown_spi(&mut self, path: Path, spi: Spi) {
+    pub(crate) fn unknown_spi(&mut self, path: Path, spi: Spi) {
         self.tell_of_spi(&path, spi);
         // a first message proves nothing, so one with the peer's address does not stand in the way
         let counts = |sa: &IsakmpSa| sa.initiator || sa.established().is_some();
@@ -90,7 +61,7 @@ impl V1<'_> {
     }
 
     /// A packet waits for a tunnel.
-    pub(super) fn acquire(&mut self, acquire: &Acquire) {
+    pub(crate) fn acquire(&mut self, acquire: &Acquire) {
         if self.cx.stopping {
             return;
         }
@@ -125,7 +96,7 @@ impl V1<'_> {
 
     /// A peer did not answer: the child SAs that waited for it are passed to the next peer, until
     /// each peer was tried once. An entry's only peer is tried again if packets still come.
-    pub(super) fn call_next_peer(&mut self, sa: &mut IsakmpSa) {
+    pub(crate) fn call_next_peer(&mut self, sa: &mut IsakmpSa) {
         for mut child in std::mem::take(&mut sa.pending) {
             let Some((next, count, profile)) = self.cx.peer_behind(&child.service, sa.path.remote) else {
                 if sa.awaited && sa.connection.is_none() {

@@ -3,14 +3,13 @@
 //! and the child SAs with it, which helps a peer that has lost them. If the peer does not answer
 //! within the time of dead peer detection, it is dead.
 
-use crate::ike::context::Context;
+use crate::ike::child::{Child, PendingChild};
 use crate::ike::event::{Event, EventKind};
 use crate::ike::explain::Refusal;
 use crate::ike::io::Effect;
-use crate::ike::lookup::key_for_address;
-use crate::ike::sa::{Child, IsakmpSa, Peer, PendingChild};
 use crate::ike::v1::informational::{PROBES, RETRY, UNANSWERED};
 use crate::ike::v1::room::V1;
+use crate::ike::v1::sa::IsakmpSa;
 use crate::limits;
 use crate::names::{PeerId, Spi};
 use crate::path::Path;
@@ -42,30 +41,6 @@ pub(crate) struct Meant {
 fn patience(keepalive: Option<Keepalive>) -> (Duration, Duration) {
     let idle = keepalive.map_or(UNANSWERED, |keepalive| keepalive.interval.min(UNANSWERED));
     (idle, keepalive.map_or(RETRY, |keepalive| keepalive.retry) * PROBES)
-}
-
-impl Context {
-    fn keepalive_with(&self, profile: Option<&str>) -> Option<Keepalive> {
-        let of_profile = profile.and_then(|name| self.policy.profile(name)?.keepalive);
-        of_profile.or(self.policy.global.keepalive)
-    }
-
-    /// Whether we have a key with which to begin phase 1 with a peer; a client's phase 1 is its
-    /// session and is not ours to begin.
-    pub(super) fn can_call(&self, peer: &Peer) -> bool {
-        let profile = peer.profile.as_deref().and_then(|name| self.policy.profile(name));
-        let keyrings = profile.map_or(&[][..], |profile| &profile.keyrings);
-        let Path { local, remote, .. } = peer.path;
-        !peer.is_client() && key_for_address(&self.policy, keyrings, local, remote).is_some()
-    }
-
-    /// Whether packets have been sent to a peer for some time, and none has come back.
-    fn is_silent(&self, id: PeerId, patience: Duration) -> bool {
-        let in_use = || self.children_of(id).filter(|child| child.outbound);
-        let sent = in_use().filter_map(|child| child.last_outbound).max();
-        let heard = in_use().map(|child| child.last_inbound.unwrap_or(child.established)).max();
-        heard.is_some_and(|heard| sent > Some(heard) && self.now.since(heard) >= patience)
-    }
 }
 
 impl V1<'_> {
@@ -114,7 +89,7 @@ impl V1<'_> {
 
     /// A phase 1 that was meant for a peer failed. If the time to answer is over, and the peer is
     /// still silent, it is dead.
-    pub(super) fn called_in_vain(&mut self, path: Path, meant: Meant) {
+    pub(crate) fn called_in_vain(&mut self, path: Path, meant: Meant) {
         let id = meant.peer;
         let Some(peer) = self.cx.peers.get(&id) else { return };
         let keepalive = self.cx.keepalive_with(peer.profile.as_deref());
@@ -137,7 +112,7 @@ impl V1<'_> {
     /// ESP with an SPI that we do not know came from a peer, or somebody who forged its address: the
     /// peer may use a child SA whose delete was lost. Nobody else can make anything of what it is
     /// told.
-    pub(super) fn tell_of_spi(&mut self, path: &Path, spi: Spi) {
+    pub(crate) fn tell_of_spi(&mut self, path: &Path, spi: Spi) {
         let now = self.cx.now;
         let there: Vec<_> = self.cx.peers.at(path.remote).map(|(id, _)| id).take(NEIGHBOURS + 1).collect();
         // the packet does not say which of many peers behind a NAT it is from
@@ -183,17 +158,5 @@ impl V1<'_> {
         }
         self.end_child(id, "the peer does not know it", false);
         told
-    }
-}
-
-impl Child {
-    /// A child SA like this one, to replace it.
-    pub(crate) fn again(&self) -> PendingChild {
-        PendingChild {
-            service: self.sa.service.clone(),
-            selector: self.sa.selector,
-            replaces: Some(self.sa.id),
-            unanswered: 0,
-        }
     }
 }
