@@ -31,6 +31,8 @@ mod show_weak;
 mod table;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod version_tests;
 
 pub(crate) use table::{allowed_forms, find};
 

@@ -17,16 +17,11 @@
 
 use crate::ike::explain::Refusal;
 use crate::ike::pace::{Account, Rate};
-use crate::ike::trace::Trace;
-use crate::ike::v1::room::V1;
-use crate::ike::v1::sa::{IsakmpSa, Seen, State};
+use crate::ike::v1::sa::{IsakmpSa, State};
 use crate::limits;
 use crate::names::ConnId;
-use crate::path::Path;
 use crate::policy::Phase1Mode;
 use crate::time::Instant;
-use crate::wire::isakmp::Header;
-use crate::wire::registry::exchange;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -68,7 +63,7 @@ impl Stage {
     }
 
     /// The stage of an SA for which we now spend a Diffie-Hellman exchange.
-    const fn next(mode: Phase1Mode) -> Self {
+    pub(crate) const fn next(mode: Phase1Mode) -> Self {
         match mode {
             Phase1Mode::Main => Self::Answered,
             Phase1Mode::Aggressive => Self::Aggressive,
@@ -211,12 +206,18 @@ impl Admission {
     }
 
     /// Whether this source may not have another SA.
-    fn has_enough(&self, source: IpAddr) -> bool {
+    pub(crate) fn has_enough(&self, source: IpAddr) -> bool {
         self.up_of.get(&source).is_some_and(|count| *count >= limits::SAS_PER_SOURCE)
     }
 
     /// Whether another Diffie-Hellman exchange may be spent on this source.
-    fn spend(&mut self, source: IpAddr, stage: Stage, lane: Lane, now: Instant) -> Result<(), Refusal> {
+    pub(crate) fn spend(
+        &mut self,
+        source: IpAddr,
+        stage: Stage,
+        lane: Lane,
+        now: Instant,
+    ) -> Result<(), Refusal> {
         let row = self.rows.get(&(stage, lane));
         let crowded =
             row.and_then(|row| row.surplus(places(stage) - 1, limits::HALF_OPEN_PER_SOURCE - 1, source));
@@ -234,63 +235,6 @@ impl Admission {
     /// Whether this source is told once more why its first message is refused.
     pub(crate) fn may_tell(&mut self, source: IpAddr, now: Instant) -> bool {
         self.notices.take(source, now)
-    }
-}
-
-impl V1<'_> {
-    /// Message 1 of main or aggressive mode.
-    pub(crate) fn first_message(&mut self, path: Path, header: &Header, body: &[u8], bytes: &[u8]) {
-        if self.cx.stopping {
-            return;
-        }
-        let is_first = matches!(header.exchange, exchange::MAIN | exchange::AGGRESSIVE);
-        if !is_first || header.encrypted() || header.message_id != 0 {
-            return self.refuse(None, path, Refusal::Unexpected(header.exchange));
-        }
-        if self.own.admission.has_enough(path.remote) {
-            return self.refuse(None, path, Refusal::TooManyOfSource);
-        }
-        if header.exchange == exchange::MAIN {
-            return self.called(path, header, body, bytes);
-        }
-        let mut sa = self.new_responder(path, Phase1Mode::Aggressive, header.initiator);
-        self.steps(&sa, || vec![Trace::Received(None, false), Trace::NewSa]);
-        match self.aggressive_first(&mut sa, header, body, bytes.len()) {
-            Ok(answer) => {
-                sa.seen.remember(Seen::digest(bytes), header.message_id, answer, self.cx.now);
-                self.keep(Box::new(sa));
-            }
-            Err(refusal) => self.refuse_first(&sa, refusal, bytes.len()),
-        }
-    }
-
-    /// Before a Diffie-Hellman exchange for a peer. It is charged to the source of message 1: in
-    /// main mode our cookie was sent there, and the source of message 3 may be forged again.
-    pub(crate) fn spend(&mut self, sa: &IsakmpSa) -> Result<(), Refusal> {
-        let source = sa.first_source.unwrap_or(sa.path.remote);
-        let lane = self.lane(source);
-        self.own.admission.spend(source, Stage::next(sa.mode), lane, self.cx.now)
-    }
-
-    fn lane(&mut self, source: IpAddr) -> Lane {
-        if self.cx.is_known(source) { Lane::Known } else { Lane::Stranger }
-    }
-
-    /// Records how far an SA that a peer initiated has progressed.
-    pub(crate) fn seat(&mut self, sa: &IsakmpSa, source: IpAddr) {
-        let lane = match self.own.admission.lane(sa.id) {
-            Some(lane) => lane,
-            None => self.lane(source),
-        };
-        if let Some(oldest) = self.own.admission.note(sa.id, source, Stage::of(sa), lane, self.cx.now) {
-            self.with_sa(oldest, Self::give_way);
-        }
-    }
-
-    /// Drops this half-open SA because there are too many and another peer initiates.
-    fn give_way(&mut self, sa: &mut IsakmpSa) {
-        self.refuse(Some(sa), sa.path, Refusal::TooManyHalfOpen);
-        sa.dead = true;
     }
 }
 

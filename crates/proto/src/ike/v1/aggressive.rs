@@ -18,7 +18,7 @@ use crate::ike::io::Question;
 use crate::ike::lookup::{self, Demands};
 use crate::ike::misfit::Phase1Misfit;
 use crate::ike::natt::Dialect;
-use crate::ike::proposal::{Phase1Choice, choose_phase1, offer_phase1};
+use crate::ike::proposal::{choose_phase1, offer_phase1};
 use crate::ike::retransmit::Retransmit;
 use crate::ike::snapshot::IsakmpState;
 use crate::ike::trace::{EngineStep, Fsm, FsmInput, PayloadName, Trace};
@@ -26,6 +26,7 @@ use crate::ike::v1::iv::Phase1Iv;
 use crate::ike::v1::keys::{AuthInput, KeyInput, Phase1Keys};
 use crate::ike::v1::room::V1;
 use crate::ike::v1::sa::{Answer, IsakmpSa, State};
+use crate::ike::v1::states::{AggressiveInitiator, AggressiveResponder, Answered, Authorizing};
 use crate::names::Untrusted;
 use crate::path::Path;
 use crate::policy::{ClientGroup, SelfIdentity};
@@ -38,60 +39,6 @@ use std::sync::Arc;
 
 /// Bytes of a nonce of ours.
 const NONCE_LEN: usize = 20;
-
-/// Message 1 is sent.
-pub(crate) struct Initiator {
-    sa_body: Vec<u8>,
-    identity: Vec<u8>,
-    key: Secret,
-    private: DhPrivate,
-    nonce: Vec<u8>,
-}
-
-/// States of the responder.
-pub(crate) enum Responder {
-    /// The authorization list is asked for the group's key.
-    Authorizing(Box<Authorizing>),
-    /// Message 2 is sent.
-    Answered(Box<Answered>),
-}
-
-impl Responder {
-    pub(crate) fn show(&self) -> IsakmpState {
-        match self {
-            Self::Authorizing(_) => IsakmpState::AgNoState,
-            Self::Answered(_) => IsakmpState::AgInitExch,
-        }
-    }
-}
-
-/// What message 1 contained.
-pub(crate) struct Authorizing {
-    /// Its length in bytes.
-    asked: usize,
-    sa_body: Vec<u8>,
-    choice: Phase1Choice,
-    peer_public: Vec<u8>,
-    nonce_i: Vec<u8>,
-    id_body: Vec<u8>,
-    identity: Identity,
-    profile: Option<String>,
-    demands: Demands,
-}
-
-/// What is known once message 2 is sent.
-pub(crate) struct Answered {
-    sa_body: Vec<u8>,
-    keys: Phase1Keys,
-    iv: Phase1Iv,
-    public: Vec<u8>,
-    peer_public: Vec<u8>,
-    id_body: Vec<u8>,
-    identity: Identity,
-    profile: Option<String>,
-    demands: Demands,
-    group: Option<Arc<ClientGroup>>,
-}
 
 impl V1<'_> {
     /// `1  SA, KE, Ni, IDii, VIDs  -->`
@@ -115,7 +62,13 @@ impl V1<'_> {
         self.moves(sa, FsmInput::RequestAggressive, Fsm::Ready, Fsm::AggressiveInitiator);
         self.step(sa, || Trace::Sent(IsakmpState::AgInitExch, true));
         sa.retransmit = Some(self.cx.transmit_expecting(sa.path, bytes));
-        sa.state = State::AggressiveInitiator(Box::new(Initiator { sa_body, identity, key, private, nonce }));
+        sa.state = State::AggressiveInitiator(Box::new(AggressiveInitiator {
+            sa_body,
+            identity,
+            key,
+            private,
+            nonce,
+        }));
         Ok(())
     }
 
@@ -123,7 +76,7 @@ impl V1<'_> {
     pub(crate) fn aggressive_initiator(
         &mut self,
         sa: &mut IsakmpSa,
-        state: &Initiator,
+        state: &AggressiveInitiator,
         path: Path,
         header: &Header,
         body: &[u8],
@@ -314,7 +267,8 @@ impl V1<'_> {
             self.spend(sa)?;
             let list = authorizing.demands.authorization_list.clone();
             let group = String::from_utf8_lossy(group).into_owned();
-            sa.state = State::AggressiveResponder(Box::new(Responder::Authorizing(Box::new(authorizing))));
+            sa.state =
+                State::AggressiveResponder(Box::new(AggressiveResponder::Authorizing(Box::new(authorizing))));
             self.cx.ask(sa.id, 0, Question::Authorize { list, group });
             return Ok(None);
         }
@@ -347,7 +301,7 @@ impl V1<'_> {
         let State::AggressiveResponder(state) = std::mem::replace(&mut sa.state, State::Void) else {
             return Err(Refusal::Unexpected(exchange::AGGRESSIVE));
         };
-        let Responder::Authorizing(authorizing) = *state else {
+        let AggressiveResponder::Authorizing(authorizing) = *state else {
             sa.state = State::AggressiveResponder(state);
             return Err(Refusal::Unexpected(exchange::AGGRESSIVE));
         };
@@ -444,7 +398,7 @@ impl V1<'_> {
         self.moves(sa, FsmInput::PresharedKey, Fsm::AggressiveAaa, Fsm::AggressiveResponder);
         self.cx.out.transmit(sa.path, bytes.clone());
         sa.progress = self.cx.now;
-        sa.state = State::AggressiveResponder(Box::new(Responder::Answered(Box::new(Answered {
+        sa.state = State::AggressiveResponder(Box::new(AggressiveResponder::Answered(Box::new(Answered {
             sa_body: first.sa_body.clone(),
             iv: Phase1Iv::new(&keys),
             keys,
@@ -463,12 +417,14 @@ impl V1<'_> {
     pub(crate) fn aggressive_responder(
         &mut self,
         sa: &mut IsakmpSa,
-        state: &Responder,
+        state: &AggressiveResponder,
         path: Path,
         header: &Header,
         body: &[u8],
     ) -> Result<Answer, Refusal> {
-        let Responder::Answered(state) = state else { return Err(Refusal::Unexpected(header.exchange)) };
+        let AggressiveResponder::Answered(state) = state else {
+            return Err(Refusal::Unexpected(header.exchange));
+        };
         let suite = sa.suite.ok_or(Refusal::Local("no proposal agreed"))?;
         let mut iv = state.iv.clone();
         let decrypted;

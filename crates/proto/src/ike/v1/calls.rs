@@ -12,18 +12,11 @@
 //! known; and when there are too many of known addresses, the address with the most records loses
 //! one, so that forging a few of them does not push out the others. Long proposals of strangers are a class too, so that their bytes are bounded.
 
-use crate::ike::event::{Event, EventKind};
-use crate::ike::explain::Refusal;
-use crate::ike::io::Effect;
 use crate::ike::natt::Dialect;
 use crate::ike::pace::Repeats;
 use crate::ike::proposal::Phase1Suite;
-use crate::ike::snapshot::IsakmpState;
-use crate::ike::timers::Timer;
-use crate::ike::trace::Trace;
-use crate::ike::v1::main_mode::Responder;
-use crate::ike::v1::room::V1;
 use crate::ike::v1::sa::{IsakmpSa, Seen, State};
+use crate::ike::v1::states::MainResponder;
 use crate::ike::vendor::Vendors;
 use crate::limits;
 use crate::names::ConnId;
@@ -32,16 +25,8 @@ use crate::policy::Phase1Mode;
 use crate::time::Instant;
 use crate::wire::isakmp::Cookies;
 use crate::wire::isakmp::{Cookie, Header};
-use crate::wire::registry::{notify, payload};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::sync::Arc;
-use std::time::Duration;
-
-/// How many records expire at a time: messages must not wait for a whole flood.
-const EXPIRED_AT_ONCE: usize = 256;
-/// Time until the next ones do.
-const EXPIRY_GOES_ON: Duration = Duration::from_millis(1);
 
 /// What message 3 needs of message 1.
 pub(crate) struct Call {
@@ -53,20 +38,20 @@ pub(crate) struct Call {
     vendors: Vendors,
     dialect: Option<Dialect>,
     /// The digest of message 1.
-    digest: [u8; 32],
-    repeats: Repeats,
+    pub(crate) digest: [u8; 32],
+    pub(crate) repeats: Repeats,
     class: Class,
     /// Whether `show` commands list it. During a flood there are more than anybody reads.
-    shown: bool,
+    pub(crate) shown: bool,
     /// The body of its SA payload, which the hashes of messages 5 and 6 cover.
     sa_body: Box<[u8]>,
 }
 
 impl Call {
     /// The record of an SA that has answered message 1.
-    fn of(sa: IsakmpSa, digest: [u8; 32], class: Class, now: Instant) -> Option<Self> {
+    pub(crate) fn of(sa: IsakmpSa, digest: [u8; 32], class: Class, now: Instant) -> Option<Self> {
         let State::MainResponder(state) = sa.state else { return None };
-        let Responder::Proposed { sa_body } = *state else { return None };
+        let MainResponder::Proposed { sa_body } = *state else { return None };
         Some(Self {
             id: sa.id,
             path: sa.path,
@@ -87,7 +72,7 @@ impl Call {
     pub(crate) fn resume(&self) -> IsakmpSa {
         let mut seen = Seen::default();
         seen.remember(self.digest, 0, None, self.created);
-        let state = Responder::Proposed { sa_body: self.sa_body.to_vec() };
+        let state = MainResponder::Proposed { sa_body: self.sa_body.to_vec() };
         IsakmpSa {
             suite: Some(self.suite),
             vendors: self.vendors,
@@ -98,14 +83,14 @@ impl Call {
         }
     }
 
-    fn until(&self) -> Instant {
+    pub(crate) fn until(&self) -> Instant {
         self.created + limits::HALF_OPEN_TIME
     }
 }
 
 /// Records that compete for the same places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Class {
+pub(crate) enum Class {
     /// From known addresses.
     Known,
     /// From others.
@@ -115,7 +100,7 @@ enum Class {
 }
 
 impl Class {
-    const ALL: [Self; 3] = [Self::Known, Self::Stranger, Self::StrangerAtLength];
+    pub(crate) const ALL: [Self; 3] = [Self::Known, Self::Stranger, Self::StrangerAtLength];
 
     /// How many records there may be, and how many bytes their proposals may have.
     const fn room(self) -> (usize, usize) {
@@ -171,7 +156,7 @@ impl Crowds {
 #[derive(Default)]
 pub(crate) struct Calls {
     /// Boxed, because the nodes of a tree are half empty. The keys ascend with time.
-    records: BTreeMap<u64, Box<Call>>,
+    pub(crate) records: BTreeMap<u64, Box<Call>>,
     next: u64,
     order: BTreeSet<(Class, u64)>,
     of_source: BTreeSet<(IpAddr, u64)>,
@@ -185,7 +170,7 @@ pub(crate) struct Calls {
 
 impl Calls {
     /// Keeps a record; returns those that made room for it.
-    fn insert(&mut self, mut call: Call) -> Vec<Call> {
+    pub(crate) fn insert(&mut self, mut call: Call) -> Vec<Call> {
         let (source, class, bytes) = (call.path.remote, call.class, call.sa_body.len());
         let mut gone = Vec::new();
         if self.crowd.get(&source).is_some_and(|crowd| *crowd >= limits::CALLED_PER_SOURCE) {
@@ -218,7 +203,7 @@ impl Calls {
         gone
     }
 
-    fn remove(&mut self, number: u64) -> Option<Call> {
+    pub(crate) fn remove(&mut self, number: u64) -> Option<Call> {
         let call = *self.records.remove(&number)?;
         let source = call.path.remote;
         self.order.remove(&(call.class, number));
@@ -257,7 +242,7 @@ impl Calls {
         }
     }
 
-    fn oldest(&self, class: Class) -> Option<u64> {
+    pub(crate) fn oldest(&self, class: Class) -> Option<u64> {
         self.order.range((class, 0)..=(class, u64::MAX)).next().map(|(_, number)| *number)
     }
 
@@ -276,7 +261,7 @@ impl Calls {
     }
 
     /// When the next record expires.
-    fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
         let oldest = Class::ALL.into_iter().filter_map(|class| self.oldest(class));
         oldest.filter_map(|number| self.records.get(&number)).map(|call| call.until()).min()
     }
@@ -292,158 +277,13 @@ impl Calls {
     }
 }
 
-impl V1<'_> {
-    /// Message 1 of main mode.
-    pub(crate) fn called(&mut self, path: Path, header: &Header, body: &[u8], bytes: &[u8]) {
-        let mut sa = self.new_responder(path, Phase1Mode::Main, header.initiator);
-        self.steps(&sa, || vec![Trace::Received(None, false), Trace::NewSa]);
-        if let Err(refusal) = self.main_mode_first(&mut sa, header, body, bytes.len()) {
-            return self.refuse_first(&sa, refusal, bytes.len());
-        }
-        let class = if self.cx.is_known(path.remote) {
-            Class::Known
-        } else if matches!(&sa.state, State::MainResponder(state) if state.proposal_len() > limits::SHORT_PROPOSAL)
-        {
-            Class::StrangerAtLength
-        } else {
-            Class::Stranger
-        };
-        let id = sa.id;
-        let Some(call) = Call::of(sa, Seen::digest(bytes), class, self.cx.now) else { return };
-        for gone in self.own.calls.insert(call) {
-            self.call_ended(&gone, Some(Refusal::TooManyHalfOpen));
-        }
-        if self.own.calls.shown(id).is_some() {
-            self.cx.out.isakmp_changed(id);
-        }
-        self.arm_calls();
-    }
-
-    /// A message of a peer that has sent only message 1 so far: that message again, or one with our
-    /// cookie.
-    pub(crate) fn call_continues(
-        &mut self,
-        number: u64,
-        path: Path,
-        header: &Header,
-        body: &[u8],
-        bytes: &[u8],
-    ) {
-        let Some(call) = self.own.calls.records.get_mut(&number) else { return };
-        let mut sa = call.resume();
-        if header.responder == Cookie::ZERO {
-            // every later message must carry our cookie, which proves that the sender receives at
-            // its address (RFC 2408 section 2.5.3)
-            if Seen::digest(bytes) != call.digest {
-                return self.refuse(Some(&sa), path, Refusal::UnknownCookies);
-            }
-            if !call.repeats.again(self.cx.now) {
-                return;
-            }
-            self.step(&sa, || Trace::Repeated);
-            // message 2 is not kept: it is made of message 1 and our cookie
-            if let Some(again) = self.main_mode_again(&sa, header, body, bytes.len()) {
-                self.cx.out.transmit(sa.path, again);
-            }
-            return;
-        }
-        if header.first == payload::FRAGMENT {
-            if let Some(whole) = self.fragment(&sa, path, header, body) {
-                self.datagram(path, &whole);
-            }
-            return;
-        }
-        self.message(&mut sa, path, header, body, bytes);
-        let waits = matches!(&sa.state, State::MainResponder(state) if !state.is_exchanged());
-        if waits && !sa.dead {
-            return;
-        }
-        self.own.calls.remove(number);
-        self.arm_calls();
-        self.keep(Box::new(sa));
-    }
-
-    /// Records expire. Those that no `show` command lists are not reported either: nobody reads as
-    /// many events as a flood leaves.
-    pub(crate) fn calls_timeout(&mut self) {
-        let mut left = EXPIRED_AT_ONCE;
-        for class in Class::ALL {
-            while left > 0
-                && let Some(number) = self.own.calls.oldest(class)
-                && self.own.calls.records.get(&number).is_some_and(|call| call.until() <= self.cx.now)
-            {
-                left -= 1;
-                let Some(call) = self.own.calls.remove(number) else { continue };
-                let silence =
-                    Refusal::NoAnswer { state: IsakmpState::MmSaSetup, initiator: false, nat: false };
-                self.call_ended(&call, call.shown.then_some(silence));
-            }
-        }
-        let rest = self.own.calls.deadline().map(|at| at.max(self.cx.now + EXPIRY_GOES_ON));
-        self.cx.timers.arm(Timer::Calls, rest);
-    }
-
-    /// Forgets some records, by an order or because they have become useless.
-    pub(crate) fn end_calls(&mut self, reason: Option<&'static str>, which: impl Fn(&Call) -> bool) {
-        let records = self.own.calls.records.iter();
-        let numbers: Vec<_> = records.filter(|(_, call)| which(call)).map(|(number, _)| *number).collect();
-        for number in numbers {
-            let Some(call) = self.own.calls.remove(number) else { continue };
-            if let Some(reason) = reason.filter(|_| call.shown) {
-                self.delete_isakmp(&mut call.resume(), reason);
-            }
-            self.call_ended(&call, None);
-        }
-        self.arm_calls();
-    }
-
-    /// Forgets the records of local addresses that have gone.
-    pub(crate) fn end_stray_calls(&mut self, reason: &'static str) {
-        let policy = Arc::clone(&self.cx.policy);
-        self.end_calls(Some(reason), |call| {
-            let interface = policy.interface(call.path.interface);
-            interface.and_then(|interface| interface.address) != Some(call.path.local)
-        });
-    }
-
-    fn call_ended(&mut self, call: &Call, refusal: Option<Refusal>) {
-        self.own.fragments.forget(call.id);
-        if call.shown {
-            self.cx.out.isakmp_changed(call.id);
-        }
-        if let Some(refusal) = refusal {
-            let kind = EventKind::Refused(refusal);
-            self.cx.out.effect(Effect::Event(Event {
-                connection: Some(call.id),
-                path: Some(call.path),
-                kind,
-            }));
-        }
-    }
-
-    fn arm_calls(&mut self) {
-        let deadline = self.own.calls.deadline();
-        self.cx.timers.arm(Timer::Calls, deadline);
-    }
-
-    /// A first message is refused: the peer is told why if its proposals are the reason.
-    pub(crate) fn refuse_first(&mut self, sa: &IsakmpSa, refusal: Refusal, asked: usize) {
-        if matches!(refusal, Refusal::NoPhase1Proposal(_)) {
-            self.step(sa, || Trace::Phase1Refused);
-            if self.own.admission.may_tell(sa.path.remote, self.cx.now) {
-                self.reject_unprotected(sa, notify::NO_PROPOSAL_CHOSEN, asked);
-            }
-        }
-        self.refuse(None, sa.path, refusal);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::names::{InterfaceId, VrfId};
     use crate::path::Encapsulation;
     use hubward_crypto::suite::{DhGroup, HashAlg, IkeCipher};
+    use std::time::Duration;
 
     fn call(number: u32, source: u32, class: Class, bytes: usize) -> Call {
         let cookie = |side: u32| Cookie((u64::from(number) << 8 | u64::from(side)).to_be_bytes());

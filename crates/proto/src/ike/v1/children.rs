@@ -5,10 +5,10 @@ use crate::flow::selector::{AddressRange, Selector};
 use crate::ike::child::{AGAIN, GRACE};
 use crate::ike::child::{Child, PendingChild};
 use crate::ike::explain::Refusal;
-use crate::ike::v1::quick;
+use crate::ike::v1::quick_waiting::Begun;
 use crate::ike::v1::room::V1;
 use crate::ike::v1::sa::{Exchange, IsakmpSa};
-use crate::ike::v1::silence::Meant;
+use crate::ike::v1::states::{Meant, QuickInitiator};
 use crate::limits;
 use crate::names::ChildId;
 use crate::path::{Encapsulation, Path};
@@ -219,7 +219,7 @@ impl V1<'_> {
 
     /// A quick mode of ours failed: the child SA that it was to replace stays in use until it
     /// expires.
-    pub(crate) fn quick_mode_failed(&mut self, sa: &mut IsakmpSa, quick: &quick::Initiator) {
+    pub(crate) fn quick_mode_failed(&mut self, sa: &mut IsakmpSa, quick: &QuickInitiator) {
         if sa.connection.is_some() && quick.child.replaces.is_none() {
             // a client without a child has no tunnel
             self.delete_isakmp(sa, "the gateway refuses the tunnel");
@@ -290,5 +290,28 @@ impl V1<'_> {
             self.cx.holder_heard(peer, inbound);
         }
         self.check_liveness(peer);
+    }
+
+    /// Goes on with what waits while there is room, the peer's messages first.
+    pub(crate) fn quick_modes_that_waited(&mut self, sa: &mut IsakmpSa) {
+        while !sa.dead
+            && let Some(established) = sa.established_mut()
+            && established.quick_modes() < limits::QUICK_MODES
+        {
+            if let Some(Begun { path, header, body }) = established.waiting.begun.pop_front() {
+                match self.quick_mode(sa, path, &header, &body) {
+                    Ok(Some(answer)) => sa.seen.amend(header.message_id, answer),
+                    Ok(None) => {}
+                    Err(refusal) => self.refuse(Some(sa), path, refusal),
+                }
+            } else if let Some(child) = established.waiting.wanted.pop_front() {
+                if let Err(refusal) = self.start_quick_mode(sa, child) {
+                    let path = sa.path;
+                    self.refuse(Some(sa), path, refusal);
+                }
+            } else {
+                return;
+            }
+        }
     }
 }

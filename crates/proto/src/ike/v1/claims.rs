@@ -7,10 +7,10 @@ use crate::ike::explain::Refusal;
 use crate::ike::io::Effect;
 use crate::ike::v1::room::V1;
 use crate::ike::v1::sa::{Exchange, IsakmpSa};
+use crate::ike::v1::states::Held;
 use crate::ike::vendor::Vendor;
 use crate::limits;
 use crate::names::{ConnId, PeerId, Service};
-use crate::path::Path;
 use crate::policy::Overlap;
 use crate::time::Instant;
 use crate::wire::isakmp::{Chain, Writer};
@@ -36,15 +36,6 @@ const HEARD: Duration = Duration::from_secs(10);
 /// How long the answer to a quick mode may be held back in total, if one holder after another has
 /// to be asked.
 const LONGEST: Duration = Duration::from_secs(12);
-
-/// A quick mode whose answer waits until it is known who has the network.
-#[derive(Clone, Debug)]
-pub(crate) struct Held {
-    first: u8,
-    payloads: Vec<u8>,
-    pub(crate) path: Path,
-    since: Instant,
-}
 
 impl V1<'_> {
     // ---- the question

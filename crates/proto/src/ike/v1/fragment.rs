@@ -11,15 +11,10 @@
 //! all its messages the same id.
 
 use crate::ike::explain::Refusal;
-use crate::ike::v1::room::V1;
-use crate::ike::v1::sa::IsakmpSa;
 use crate::limits;
 use crate::names::ConnId;
-use crate::path::Path;
 use crate::time::Instant;
-use crate::wire::isakmp::{Chain, Cookie, Header};
 use crate::wire::reader::Reader;
-use crate::wire::registry::payload;
 use std::collections::{BTreeMap, BTreeSet};
 
 const LAST: u8 = 1;
@@ -71,7 +66,7 @@ impl Pieces {
 /// SAs whose fragments compete for the same bytes: those of established SAs are not dropped for
 /// those of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Class {
+pub(crate) enum Class {
     HalfOpen,
     Established,
 }
@@ -93,7 +88,7 @@ impl Pieces {
 
 impl Fragments {
     /// Takes the body of a fragment payload for an SA; returns the message once it is complete.
-    fn add(
+    pub(crate) fn add(
         &mut self,
         id: ConnId,
         class: Class,
@@ -138,42 +133,6 @@ impl Fragments {
     /// The SA is gone.
     pub(crate) fn forget(&mut self, id: ConnId) {
         self.take(id);
-    }
-}
-
-impl V1<'_> {
-    /// A fragment for an SA; returns the message if this fragment completes it.
-    pub(crate) fn fragment(
-        &mut self,
-        sa: &IsakmpSa,
-        path: Path,
-        header: &Header,
-        body: &[u8],
-    ) -> Option<Vec<u8>> {
-        if header.responder == Cookie::ZERO || !sa.carries_cookies(header) {
-            self.refuse(Some(sa), path, Refusal::UnknownCookies);
-            return None;
-        }
-        let class = if sa.established().is_some() { Class::Established } else { Class::HalfOpen };
-        let whole = Chain::parse(header.first, body)
-            .map_err(Refusal::from)
-            .and_then(|chain| chain.only(payload::FRAGMENT).ok_or(Refusal::Fragment))
-            .and_then(|piece| self.own.fragments.add(sa.id, class, piece, self.cx.now));
-        match whole {
-            Ok(whole) => {
-                let inner = whole.as_deref().and_then(|whole| Header::parse(whole).ok());
-                // a message of another SA does not come in fragments of this one
-                let fits = inner.is_none_or(|(inner, _)| {
-                    inner.first != payload::FRAGMENT
-                        && (inner.initiator, inner.responder) == (header.initiator, header.responder)
-                });
-                whole.filter(|_| fits)
-            }
-            Err(refusal) => {
-                self.refuse(Some(sa), path, refusal);
-                None
-            }
-        }
     }
 }
 

@@ -23,97 +23,14 @@ use crate::ike::v1::iv::Phase1Iv;
 use crate::ike::v1::keys::{AuthInput, KeyInput, Phase1Keys};
 use crate::ike::v1::room::V1;
 use crate::ike::v1::sa::{Answer, IsakmpSa, State};
+use crate::ike::v1::states::{MainInitiator, MainResponder};
 use crate::path::Path;
 use crate::policy::SelfIdentity;
 use crate::wire::ike1::{Notify, Proposal, parse_phase1_sa, write_sa};
 use crate::wire::isakmp::{Chain, HEADER_LEN, Header, Writer};
 use crate::wire::registry::{exchange, ike, notify, payload};
 use hubward_crypto::dh::DhPrivate;
-use hubward_crypto::secret::Secret;
 use std::sync::Arc;
-
-/// States of the initiator.
-pub(crate) enum Initiator {
-    /// Message 1 is sent.
-    Proposed { sa_body: Vec<u8>, key: Secret },
-    /// Message 3 is sent.
-    Exchanged { sa_body: Vec<u8>, key: Secret, private: DhPrivate, nonce: Vec<u8> },
-    /// Message 5 is sent.
-    Identified {
-        sa_body: Vec<u8>,
-        keys: Box<Phase1Keys>,
-        iv: Phase1Iv,
-        public: Vec<u8>,
-        peer_public: Vec<u8>,
-    },
-}
-
-/// States of the responder.
-pub(crate) enum Responder {
-    /// Message 2 is sent.
-    Proposed { sa_body: Vec<u8> },
-    /// Message 4 is sent.
-    Exchanged {
-        sa_body: Vec<u8>,
-        keys: Box<Phase1Keys>,
-        iv: Phase1Iv,
-        key: Secret,
-        public: Vec<u8>,
-        peer_public: Vec<u8>,
-    },
-}
-
-impl Initiator {
-    /// Whether only message 6 is missing.
-    pub(crate) fn is_identified(&self) -> bool {
-        matches!(self, Self::Identified { .. })
-    }
-
-    /// The number of our last message: 1, 3 or 5.
-    pub(crate) fn number(&self) -> Option<u8> {
-        Some(match self {
-            Self::Proposed { .. } => 1,
-            Self::Exchanged { .. } => 3,
-            Self::Identified { .. } => 5,
-        })
-    }
-
-    pub(crate) fn show(&self) -> IsakmpState {
-        match self {
-            Self::Proposed { .. } => IsakmpState::MmNoState,
-            Self::Exchanged { .. } => IsakmpState::MmSaSetup,
-            Self::Identified { .. } => IsakmpState::MmKeyExch,
-        }
-    }
-}
-
-impl Responder {
-    /// Whether message 3 was received, with our cookie.
-    pub(crate) fn is_exchanged(&self) -> bool {
-        matches!(self, Self::Exchanged { .. })
-    }
-
-    /// The length of the SA payload of message 1.
-    pub(crate) fn proposal_len(&self) -> usize {
-        let (Self::Proposed { sa_body } | Self::Exchanged { sa_body, .. }) = self;
-        sa_body.len()
-    }
-
-    /// The number of our last message: 2 or 4.
-    pub(crate) fn number(&self) -> Option<u8> {
-        Some(match self {
-            Self::Proposed { .. } => 2,
-            Self::Exchanged { .. } => 4,
-        })
-    }
-
-    pub(crate) fn show(&self) -> IsakmpState {
-        match self {
-            Self::Proposed { .. } => IsakmpState::MmSaSetup,
-            Self::Exchanged { .. } => IsakmpState::MmKeyExch,
-        }
-    }
-}
 
 /// The authentication methods that a responder accepts, which does not know the peer yet.
 const fn main_mode_methods(may_ask_for_xauth: bool) -> &'static [u16] {
@@ -138,7 +55,7 @@ impl V1<'_> {
         self.moves(sa, FsmInput::RequestMain, Fsm::Ready, Fsm::MainInitiator(1));
         self.step(sa, || Trace::Sent(IsakmpState::MmNoState, true));
         sa.retransmit = Some(self.cx.transmit_expecting(sa.path, bytes));
-        sa.state = State::MainInitiator(Box::new(Initiator::Proposed { sa_body, key }));
+        sa.state = State::MainInitiator(Box::new(MainInitiator::Proposed { sa_body, key }));
         Ok(())
     }
 
@@ -146,13 +63,13 @@ impl V1<'_> {
     pub(crate) fn main_mode_initiator(
         &mut self,
         sa: &mut IsakmpSa,
-        state: &Initiator,
+        state: &MainInitiator,
         path: Path,
         header: &Header,
         body: &[u8],
     ) -> Result<Answer, Refusal> {
         match state {
-            Initiator::Proposed { sa_body, key } => {
+            MainInitiator::Proposed { sa_body, key } => {
                 // <--  2  SA, VIDs
                 if header.encrypted() {
                     return Err(Refusal::Unexpected(header.exchange));
@@ -186,10 +103,10 @@ impl V1<'_> {
                 sa.retransmit = Some(self.cx.transmit_expecting(sa.path, bytes.clone()));
                 let (sa_body, key) = (sa_body.clone(), key.clone());
                 sa.state =
-                    State::MainInitiator(Box::new(Initiator::Exchanged { sa_body, key, private, nonce }));
+                    State::MainInitiator(Box::new(MainInitiator::Exchanged { sa_body, key, private, nonce }));
                 Ok(Some((sa.path, bytes)))
             }
-            Initiator::Exchanged { sa_body, key, private, nonce: nonce_i } => {
+            MainInitiator::Exchanged { sa_body, key, private, nonce: nonce_i } => {
                 // <--  4  KE, Nr, NAT-D, NAT-D
                 if header.encrypted() {
                     return Err(Refusal::Unexpected(header.exchange));
@@ -249,7 +166,7 @@ impl V1<'_> {
                 self.step(sa, || Trace::Sent(IsakmpState::MmKeyExch, true));
                 self.moves(sa, FsmInput::ProcessComplete, Fsm::MainInitiator(4), Fsm::MainInitiator(5));
                 sa.retransmit = Some(self.cx.transmit_expecting(sa.path, bytes.clone()));
-                sa.state = State::MainInitiator(Box::new(Initiator::Identified {
+                sa.state = State::MainInitiator(Box::new(MainInitiator::Identified {
                     sa_body: sa_body.clone(),
                     keys: Box::new(keys),
                     iv,
@@ -258,7 +175,7 @@ impl V1<'_> {
                 }));
                 Ok(Some((sa.path, bytes)))
             }
-            Initiator::Identified { sa_body, keys, iv, public, peer_public } => {
+            MainInitiator::Identified { sa_body, keys, iv, public, peer_public } => {
                 // <--  6  { IDir, HASH_R }
                 Self::must_be_encrypted(header)?;
                 let decrypted = iv.decrypt(keys, body).map_err(|_| Refusal::WrongPresharedKey)?;
@@ -354,7 +271,7 @@ impl V1<'_> {
         self.step(sa, || Trace::Sent(IsakmpState::MmSaSetup, false));
         self.moves(sa, FsmInput::ProcessComplete, Fsm::MainResponder(1), Fsm::MainResponder(2));
         self.cx.out.transmit(sa.path, bytes);
-        sa.state = State::MainResponder(Box::new(Responder::Proposed { sa_body: sa_body.to_vec() }));
+        sa.state = State::MainResponder(Box::new(MainResponder::Proposed { sa_body: sa_body.to_vec() }));
         Ok(())
     }
 
@@ -389,20 +306,20 @@ impl V1<'_> {
     pub(crate) fn main_mode_responder(
         &mut self,
         sa: &mut IsakmpSa,
-        state: &Responder,
+        state: &MainResponder,
         path: Path,
         header: &Header,
         body: &[u8],
     ) -> Result<Answer, Refusal> {
         let suite = sa.suite.ok_or(Refusal::Local("no proposal agreed"))?;
         match state {
-            Responder::Proposed { sa_body } => {
+            MainResponder::Proposed { sa_body } => {
                 if header.encrypted() {
                     return Err(Refusal::Unexpected(header.exchange));
                 }
                 self.main_mode_exchange(sa, suite, sa_body, path, header, body)
             }
-            Responder::Exchanged { sa_body, keys, iv, key, public, peer_public } => {
+            MainResponder::Exchanged { sa_body, keys, iv, key, public, peer_public } => {
                 Self::must_be_encrypted(header)?;
                 // 5  { IDii, HASH_I [, INITIAL-CONTACT] }  -->
                 let decrypted = iv.decrypt(keys, body).map_err(|_| Refusal::WrongPresharedKey)?;
@@ -531,7 +448,7 @@ impl V1<'_> {
         self.step(sa, || Trace::Sent(IsakmpState::MmKeyExch, false));
         self.moves(sa, FsmInput::ProcessComplete, Fsm::MainResponder(3), Fsm::MainResponder(4));
         self.cx.out.transmit(sa.path, bytes.clone());
-        sa.state = State::MainResponder(Box::new(Responder::Exchanged {
+        sa.state = State::MainResponder(Box::new(MainResponder::Exchanged {
             sa_body: sa_body.to_vec(),
             iv: Phase1Iv::new(&keys),
             keys: Box::new(keys),

@@ -22,15 +22,15 @@ use crate::ike::lifetime::{self, Lifetimes};
 use crate::ike::proposal::{
     Phase2Choice, Phase2Suite, Phase2Wish, choose_phase2, judge_phase2, offer_phase2,
 };
-use crate::ike::retransmit::Retransmit;
 use crate::ike::snapshot::IsakmpState;
 use crate::ike::trace::{EngineStep, Fsm, FsmInput, PayloadName, Trace};
 use crate::ike::v1::quick_waiting::Begun;
 use crate::ike::v1::room::V1;
 use crate::ike::v1::sa::{Answer, Exchange, IsakmpSa};
+use crate::ike::v1::states::QuickInitiator;
 use crate::ike::vendor::Vendor;
 use crate::limits;
-use crate::names::{ChildId, Spi};
+use crate::names::Spi;
 use crate::path::Path;
 use crate::policy::{EntryTerms, TransformSet};
 use crate::wire::ike1::{Notify, Proposal, parse_sa, write_sa};
@@ -39,24 +39,6 @@ use crate::wire::registry::{exchange, notify, payload};
 use hubward_crypto::dh::DhPrivate;
 use hubward_crypto::secret::Secret;
 use std::sync::Arc;
-
-/// Message 1 is sent.
-pub(crate) struct Initiator {
-    pub(crate) child: PendingChild,
-    pub(crate) retransmit: Retransmit,
-    terms: EntryTerms,
-    pub(crate) spi: Spi,
-    nonce: Vec<u8>,
-    private: Option<DhPrivate>,
-}
-
-/// Message 2 is sent.
-pub(crate) struct Responder {
-    pub(crate) child: ChildId,
-    pub(crate) retransmit: Retransmit,
-    pub(crate) nonce_i: Vec<u8>,
-    pub(crate) nonce_r: Vec<u8>,
-}
 
 impl V1<'_> {
     pub(crate) fn wish<'a>(sa: &IsakmpSa, terms: &'a EntryTerms, selector: &Selector) -> Phase2Wish<'a> {
@@ -145,7 +127,7 @@ impl V1<'_> {
         });
         self.node_moves(sa, message_id, FsmInput::RequestQuick, Fsm::QuickReady, Fsm::QuickInitiator);
         let retransmit = self.cx.transmit_expecting(sa.path, bytes);
-        let state = Initiator { child, retransmit, terms, spi, nonce, private };
+        let state = QuickInitiator { child, retransmit, terms, spi, nonce, private };
         if let Some(established) = sa.established_mut() {
             established.exchanges.insert(message_id, Exchange::QuickInitiator(Box::new(state)));
         }
@@ -301,7 +283,7 @@ impl V1<'_> {
         &mut self,
         sa: &mut IsakmpSa,
         message_id: u32,
-        state: &Initiator,
+        state: &QuickInitiator,
         chain: &Chain<'_>,
     ) -> Result<Answer, Refusal> {
         let established = sa.established().ok_or(Refusal::Unexpected(exchange::QUICK))?;

@@ -3,7 +3,7 @@
 
 use super::phase1::{nonce, only};
 use super::protected::with_hash;
-use super::quick::{Responder, halves};
+use super::quick::halves;
 use crate::flow::selector::{AddressRange, Selector};
 use crate::ike::authorization::AuthorizedPeer;
 use crate::ike::child::NewChild;
@@ -18,6 +18,7 @@ use crate::ike::snapshot::IsakmpState;
 use crate::ike::trace::{EngineStep, Fsm, FsmInput, PayloadName, Trace};
 use crate::ike::v1::room::V1;
 use crate::ike::v1::sa::{Answer, Exchange, IsakmpSa};
+use crate::ike::v1::states::QuickResponder;
 use crate::ike::vendor::Vendor;
 use crate::limits;
 use crate::names::{ChildId, PeerId, Service, Spi};
@@ -145,7 +146,7 @@ impl V1<'_> {
         });
         self.node_moves(sa, message_id, FsmInput::SpiReply, Fsm::QuickSpi, Fsm::QuickResponder);
         let retransmit = self.cx.transmit_expecting(sa.path, bytes.clone());
-        let state = Responder { child, retransmit, nonce_i: nonce_i.to_vec(), nonce_r };
+        let state = QuickResponder { child, retransmit, nonce_i: nonce_i.to_vec(), nonce_r };
         if let Some(established) = sa.established_mut() {
             established.exchanges.insert(message_id, Exchange::QuickResponder(Box::new(state)));
         }

@@ -3,8 +3,6 @@
 
 use crate::ike::child::PendingChild;
 use crate::ike::explain::Refusal;
-use crate::ike::v1::room::V1;
-use crate::ike::v1::sa::IsakmpSa;
 use crate::limits;
 use crate::path::Path;
 use crate::wire::isakmp::Header;
@@ -20,8 +18,8 @@ pub(crate) struct Begun {
 /// What waits on an ISAKMP SA, oldest first.
 #[derive(Default)]
 pub(crate) struct Waiting {
-    begun: VecDeque<Begun>,
-    wanted: VecDeque<PendingChild>,
+    pub(crate) begun: VecDeque<Begun>,
+    pub(crate) wanted: VecDeque<PendingChild>,
 }
 
 impl Waiting {
@@ -61,31 +59,6 @@ impl Waiting {
     /// Whether nothing waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.begun.is_empty() && self.wanted.is_empty()
-    }
-}
-
-impl V1<'_> {
-    /// Goes on with what waits while there is room, the peer's messages first.
-    pub(crate) fn quick_modes_that_waited(&mut self, sa: &mut IsakmpSa) {
-        while !sa.dead
-            && let Some(established) = sa.established_mut()
-            && established.quick_modes() < limits::QUICK_MODES
-        {
-            if let Some(Begun { path, header, body }) = established.waiting.begun.pop_front() {
-                match self.quick_mode(sa, path, &header, &body) {
-                    Ok(Some(answer)) => sa.seen.amend(header.message_id, answer),
-                    Ok(None) => {}
-                    Err(refusal) => self.refuse(Some(sa), path, refusal),
-                }
-            } else if let Some(child) = established.waiting.wanted.pop_front() {
-                if let Err(refusal) = self.start_quick_mode(sa, child) {
-                    let path = sa.path;
-                    self.refuse(Some(sa), path, refusal);
-                }
-            } else {
-                return;
-            }
-        }
     }
 }
 

@@ -10,15 +10,14 @@ use crate::ike::timers::Timer;
 use crate::ike::trace::{Fsm, FsmInput, Trace};
 use crate::ike::v1::admission::Admission;
 use crate::ike::v1::calls::Calls;
-use crate::ike::v1::fragment::Fragments;
+use crate::ike::v1::fragment::{Class, Fragments};
+use crate::ike::v1::sa::state_of;
 use crate::ike::v1::sa::{IsakmpSa, Seen, State};
-use crate::ike::v1::view::state_of;
 use crate::limits;
 use crate::names::{ConnId, InterfaceId, PeerId};
 use crate::path::Path;
 use crate::policy::Phase1Mode;
-use crate::wire::isakmp::Cookies;
-use crate::wire::isakmp::{Cookie, Header};
+use crate::wire::isakmp::{Chain, Cookie, Cookies, Header};
 use crate::wire::registry::{exchange, payload};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
@@ -211,6 +210,40 @@ impl V1<'_> {
                 self.first_message(path, &header, body, bytes);
             }
             (None, None) => self.refuse(None, path, Refusal::UnknownCookies),
+        }
+    }
+
+    /// A fragment for an SA; returns the message if this fragment completes it.
+    pub(crate) fn fragment(
+        &mut self,
+        sa: &IsakmpSa,
+        path: Path,
+        header: &Header,
+        body: &[u8],
+    ) -> Option<Vec<u8>> {
+        if header.responder == Cookie::ZERO || !sa.carries_cookies(header) {
+            self.refuse(Some(sa), path, Refusal::UnknownCookies);
+            return None;
+        }
+        let class = if sa.established().is_some() { Class::Established } else { Class::HalfOpen };
+        let whole = Chain::parse(header.first, body)
+            .map_err(Refusal::from)
+            .and_then(|chain| chain.only(payload::FRAGMENT).ok_or(Refusal::Fragment))
+            .and_then(|piece| self.own.fragments.add(sa.id, class, piece, self.cx.now));
+        match whole {
+            Ok(whole) => {
+                let inner = whole.as_deref().and_then(|whole| Header::parse(whole).ok());
+                // a message of another SA does not come in fragments of this one
+                let fits = inner.is_none_or(|(inner, _)| {
+                    inner.first != payload::FRAGMENT
+                        && (inner.initiator, inner.responder) == (header.initiator, header.responder)
+                });
+                whole.filter(|_| fits)
+            }
+            Err(refusal) => {
+                self.refuse(Some(sa), path, refusal);
+                None
+            }
         }
     }
 

@@ -10,12 +10,14 @@ use crate::ike::pace::Repeats;
 use crate::ike::peer::Lease;
 use crate::ike::proposal::Phase1Suite;
 use crate::ike::retransmit::Retransmit;
-use crate::ike::v1::claims::Held;
+use crate::ike::snapshot::IsakmpState;
 use crate::ike::v1::iv::ExchangeIvs;
 use crate::ike::v1::keys::Phase1Keys;
 use crate::ike::v1::quick_waiting::Waiting;
-use crate::ike::v1::silence::Meant;
-use crate::ike::v1::{aggressive, main_mode, quick};
+use crate::ike::v1::states::{
+    AggressiveInitiator, AggressiveResponder, Held, MainInitiator, MainResponder, Meant, QuickInitiator,
+    QuickResponder,
+};
 use crate::ike::vendor::Vendors;
 use crate::limits;
 use crate::names::{ConnId, PeerId};
@@ -146,13 +148,13 @@ impl IsakmpSa {
 /// Phase 1 is a chain of states; the message that ends a state consumes it.
 pub(crate) enum State {
     /// Main mode, initiator.
-    MainInitiator(Box<main_mode::Initiator>),
+    MainInitiator(Box<MainInitiator>),
     /// Main mode, responder.
-    MainResponder(Box<main_mode::Responder>),
+    MainResponder(Box<MainResponder>),
     /// Aggressive mode, initiator.
-    AggressiveInitiator(Box<aggressive::Initiator>),
+    AggressiveInitiator(Box<AggressiveInitiator>),
     /// Aggressive mode, responder.
-    AggressiveResponder(Box<aggressive::Responder>),
+    AggressiveResponder(Box<AggressiveResponder>),
     /// Phase 1 is established.
     Established(Box<Established>),
     /// Between two states, while a message is handled.
@@ -279,9 +281,9 @@ pub(crate) enum Exchange {
     /// Client: mode-config request sent.
     ConfigRequest { retransmit: Retransmit },
     /// Quick mode that we initiated.
-    QuickInitiator(Box<quick::Initiator>),
+    QuickInitiator(Box<QuickInitiator>),
     /// Quick mode that the peer initiated.
-    QuickResponder(Box<quick::Responder>),
+    QuickResponder(Box<QuickResponder>),
     /// Quick mode that the peer initiated, for a network that may be another peer's: its answer
     /// waits.
     QuickHeld(Box<Held>),
@@ -399,5 +401,32 @@ impl Seen {
     pub(crate) fn withdraw(&mut self, message_id: u32) {
         let of_id = |seen: &&mut SeenMessage| seen.message_id == message_id;
         self.messages.iter_mut().filter(of_id).for_each(|seen| seen.answer = None);
+    }
+}
+
+/// The state of an SA as `show crypto isakmp sa` names it.
+pub(crate) fn state_of(sa: &IsakmpSa) -> IsakmpState {
+    match (&sa.state, sa.mode) {
+        (State::Established(established), _) if established.gate.authorized().is_none() => {
+            IsakmpState::ConfXauth
+        }
+        (State::Established(established), _) => {
+            let configuring = established.exchanges.values().any(|exchange| {
+                matches!(
+                    exchange,
+                    Exchange::ConfigLease { .. }
+                        | Exchange::ConfigRequest { .. }
+                        | Exchange::PushLease { .. }
+                        | Exchange::ConfigSet { .. }
+                )
+            });
+            if configuring { IsakmpState::ConfAddr } else { IsakmpState::QmIdle }
+        }
+        (State::MainInitiator(state), _) => state.show(),
+        (State::MainResponder(state), _) => state.show(),
+        (State::AggressiveInitiator(_), _) => IsakmpState::AgInitExch,
+        (State::AggressiveResponder(state), _) => state.show(),
+        (State::Void, Phase1Mode::Main) => IsakmpState::MmNoState,
+        (State::Void, Phase1Mode::Aggressive) => IsakmpState::AgNoState,
     }
 }

@@ -10,11 +10,11 @@ use crate::ike::io::Effect;
 use crate::ike::v1::informational::{PROBES, RETRY, UNANSWERED};
 use crate::ike::v1::room::V1;
 use crate::ike::v1::sa::IsakmpSa;
+use crate::ike::v1::states::Meant;
 use crate::limits;
 use crate::names::{PeerId, Spi};
 use crate::path::Path;
 use crate::policy::Keepalive;
-use crate::time::Instant;
 use crate::wire::ike1::Notify;
 use crate::wire::registry::{notify, protocol};
 use std::time::Duration;
@@ -26,15 +26,6 @@ const AGAIN: Duration = Duration::from_secs(60);
 const TELL_AGAIN: Duration = Duration::from_secs(1);
 /// Peers at one address that are notified of an SPI.
 const NEIGHBOURS: usize = 4;
-
-/// A phase 1 that we begin for a peer that is known.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Meant {
-    /// For whom: whoever else answers gets nothing of that peer's.
-    pub(crate) peer: PeerId,
-    /// When to give up, if not after the usual time.
-    pub(crate) until: Option<Instant>,
-}
 
 /// How long packets may stay unanswered before the peer is asked, and how long it has to answer:
 /// the times of dead peer detection, or those without `crypto isakmp keepalive`.

@@ -1,13 +1,12 @@
 //! What `show` commands see of IKEv1's SAs.
 
 use crate::ike::context::Context;
-use crate::ike::snapshot::{IsakmpState, IsakmpView};
+use crate::ike::snapshot::IsakmpView;
 use crate::ike::v1::phase1::keepalive_of;
 use crate::ike::v1::room::Tables;
-use crate::ike::v1::sa::{Exchange, IsakmpSa, State};
+use crate::ike::v1::sa::{IsakmpSa, state_of};
 use crate::ike::vendor::Vendor;
 use crate::names::{ConnId, Untrusted};
-use crate::policy::Phase1Mode;
 use std::net::IpAddr;
 
 impl Tables {
@@ -58,32 +57,5 @@ fn view(cx: &Context, sa: &IsakmpSa) -> IsakmpView {
         xauth: established.is_some_and(|established| established.xauth_used),
         dpd: keepalive_of(&cx.policy, sa).is_some() && sa.vendors.has(Vendor::Dpd),
         nat: sa.nat.any(),
-    }
-}
-
-/// The state of an SA as `show crypto isakmp sa` names it.
-pub(crate) fn state_of(sa: &IsakmpSa) -> IsakmpState {
-    match (&sa.state, sa.mode) {
-        (State::Established(established), _) if established.gate.authorized().is_none() => {
-            IsakmpState::ConfXauth
-        }
-        (State::Established(established), _) => {
-            let configuring = established.exchanges.values().any(|exchange| {
-                matches!(
-                    exchange,
-                    Exchange::ConfigLease { .. }
-                        | Exchange::ConfigRequest { .. }
-                        | Exchange::PushLease { .. }
-                        | Exchange::ConfigSet { .. }
-                )
-            });
-            if configuring { IsakmpState::ConfAddr } else { IsakmpState::QmIdle }
-        }
-        (State::MainInitiator(state), _) => state.show(),
-        (State::MainResponder(state), _) => state.show(),
-        (State::AggressiveInitiator(_), _) => IsakmpState::AgInitExch,
-        (State::AggressiveResponder(state), _) => state.show(),
-        (State::Void, Phase1Mode::Main) => IsakmpState::MmNoState,
-        (State::Void, Phase1Mode::Aggressive) => IsakmpState::AgNoState,
     }
 }
