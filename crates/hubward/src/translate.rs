@@ -10,7 +10,7 @@ use hubward_crypto::suite::{DhGroup, EspAuth, EspCipher, EspSuite, HashAlg, IkeC
 use hubward_proto::flow::selector::{AddressRange, Selector};
 use hubward_proto::names::{InterfaceId, Service};
 use hubward_proto::path::{DfBit, Mode};
-use hubward_proto::policy::reserved::Reserved;
+use hubward_proto::policy::Reserved;
 use hubward_proto::policy::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

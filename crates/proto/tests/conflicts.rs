@@ -15,7 +15,7 @@ use hubward_proto::ike::explain::Refusal;
 use hubward_proto::ike::io::{Command, Input};
 use hubward_proto::limits;
 use hubward_proto::names::ChildId;
-use hubward_proto::policy::reserved::Reserved;
+use hubward_proto::policy::Reserved;
 use hubward_proto::policy::{CryptoAcl, CryptoAclLine, EntryTerms, MapEntry, MapEntryKind, Overlap, Policy};
 use hubward_proto::time::Instant;
 use hubward_proto::wire::attribute::Attribute;

@@ -22,7 +22,7 @@ use hubward_proto::dhcp::Lease;
 use hubward_proto::flow::selector::AddressRange;
 use hubward_proto::flow::tables::Exit;
 use hubward_proto::names::InterfaceId;
-use hubward_proto::policy::reserved::Reserved;
+use hubward_proto::policy::Reserved;
 use ipnet::{IpNet, Ipv4Net};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};

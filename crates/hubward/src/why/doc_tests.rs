@@ -14,7 +14,7 @@ use hubward_proto::ike::proposal::{Phase1Difference, Phase1Offer, Phase2Differen
 use hubward_proto::ike::snapshot::IsakmpState;
 use hubward_proto::names::{InterfaceId, Untrusted, VrfId};
 use hubward_proto::path::{Encapsulation, Path};
-use hubward_proto::policy::reserved::Reserved;
+use hubward_proto::policy::Reserved;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! Inbound ESP: the SA is found by SPI, the anti-replay window is checked, the batch is opened in
 //! place, the window moves, and the inner packets are checked against the SA's selector and lease.
 
+pub use crate::esp::refused::Refused;
 use crate::esp::sad::{Counters, Sa, Sad};
 use crate::esp::view::{InboundSa, InboundView};
 use crate::flow::tables::Lookup;
@@ -11,7 +12,7 @@ use crate::time::Instant;
 use crate::wire::ip::{Ipv4, header, protocol};
 use hubward_crypto::esp::{OpenError, OpenJob, open};
 use hubward_crypto::suite::EspAuth;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 
@@ -57,45 +58,6 @@ pub enum Notice {
     Exhausted(ChildId),
     /// A packet was refused; of each kind, only the first few in a second are reported.
     Refused(ChildId, Refused),
-}
-
-/// Why a packet of a known SA is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Refused {
-    /// Its sequence number was already seen, or is too old.
-    Replay,
-    /// The integrity check failed.
-    Icv,
-    /// Its check value has the length used by old systems, which truncate HMAC-SHA-256 to 96 bits
-    /// instead of 128 (draft-ietf-ipsec-ciph-sha-256-00, before RFC 4868).
-    ShortIcv,
-    /// Padding, next header or the inner packet are wrong.
-    Malformed,
-    /// The inner addresses do not match the SA.
-    Selector {
-        /// The inner source.
-        source: Ipv4Addr,
-        /// The inner destination.
-        destination: Ipv4Addr,
-    },
-    /// It was received as native ESP for an SA in UDP, or the reverse.
-    Encapsulation,
-}
-
-impl Refused {
-    /// How many kinds there are.
-    pub(crate) const KINDS: usize = 6;
-
-    pub(crate) const fn kind(self) -> usize {
-        match self {
-            Self::Replay => 0,
-            Self::Icv => 1,
-            Self::ShortIcv => 2,
-            Self::Malformed => 3,
-            Self::Selector { .. } => 4,
-            Self::Encapsulation => 5,
-        }
-    }
 }
 
 /// Packets opened together: enough to fill the lanes of a cipher that works on several at once, and

@@ -1,8 +1,8 @@
 //! A packet worker's view of the SA database: its own copy, which it reads without a lock and
 //! updates between two batches.
 
+use crate::esp::in_use::Sa;
 use crate::esp::replay::ReplayWindow;
-use crate::esp::sad::Sa;
 use crate::flow::index::SelectorIndex;
 use crate::flow::selector::{AddressRange, Flow, Selector};
 use crate::flow::tables::Lookup;

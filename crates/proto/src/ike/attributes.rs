@@ -3,6 +3,7 @@
 
 use crate::ike::lifetime::{Life, Lifetimes};
 use crate::wire::attribute::{Attribute, Value};
+use crate::wire::ike1::Transform;
 use crate::wire::registry::{ike, ipsec};
 
 /// Bytes of a number with a length of its own; the longest that a peer needs is a lifetime.
@@ -117,5 +118,12 @@ fn number(attribute: &Attribute) -> Option<u64> {
     match &attribute.value {
         Value::Long(bytes) if bytes.len() > NUMBER_BYTES => None,
         Value::Long(_) | Value::Short(_) => attribute.as_number(),
+    }
+}
+
+impl Lifetimes {
+    /// Those of a phase-2 transform.
+    pub fn of(transform: &Transform) -> Self {
+        Reading::of(&PHASE2, &transform.attributes).lifetimes
     }
 }

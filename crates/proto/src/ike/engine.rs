@@ -2,12 +2,12 @@
 //! effects.
 //!
 //! Each version of IKE has a room of its own: IKEv1 is `v1/`, and `version.rs` says what a room is.
-//! This file only passes inputs on. What all versions share is in `context.rs`.
+//! This file only passes inputs on. What all versions share is in `context/`.
 
 use crate::ike::context::Context;
 use crate::ike::io::{Command, Effect, Input, Limit};
 use crate::ike::snapshot::IkeSnapshot;
-use crate::ike::timers::Timer;
+use crate::ike::tables::timers::Timer;
 use crate::ike::trace::TraceScope;
 use crate::ike::v1::room::{Tables, V1};
 use crate::ike::version::{Version, major};

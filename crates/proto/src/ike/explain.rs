@@ -2,11 +2,10 @@
 
 use crate::flow::selector::{AddressRange, Selector};
 use crate::ike::identity::IdentityError;
-use crate::ike::io::LeaseError;
 use crate::ike::misfit::{Phase1Misfit, Phase2Misfit};
 use crate::ike::snapshot::IsakmpState;
 use crate::names::Untrusted;
-use crate::policy::reserved::Reserved;
+use crate::policy::Reserved;
 use crate::wire::isakmp::MessageError;
 use crate::wire::reader::Truncated;
 
@@ -193,4 +192,24 @@ pub enum Refusal {
     /// There is no route, no address, or nothing to negotiate with.
     #[error("{0}")]
     Local(&'static str),
+}
+
+/// Why there is no address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LeaseError {
+    /// The pool is not configured.
+    #[error("the pool is not configured")]
+    NoPool,
+    /// All addresses are in use.
+    #[error("every address of the pool is in use")]
+    Exhausted,
+    /// `max-users` or `max-logins`.
+    #[error("the group's limit of users or logins is reached")]
+    LimitReached,
+    /// Too many others wait for an address: the lease store does not answer in time.
+    #[error("too many others wait for an address")]
+    Busy,
+    /// The pool has IPv6 addresses, and the client asks for INTERNAL_IP4_ADDRESS.
+    #[error("the pool has IPv6 addresses, and the client wants one of IPv4")]
+    NotIpv4,
 }

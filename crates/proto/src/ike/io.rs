@@ -3,6 +3,7 @@
 use crate::esp::sa::{ChildSa, Direction};
 use crate::flow::tables::Acquire;
 use crate::ike::event::Event;
+pub use crate::ike::explain::LeaseError;
 use crate::names::{ChildId, InterfaceId, Spi};
 use crate::path::Path;
 use crate::policy::{ClientGroup, Policy};
@@ -231,26 +232,6 @@ pub enum Answer {
     Lease(Result<IpAddr, LeaseError>),
     /// [`Question::Credentials`]; `None` when the user gave up.
     Credentials(Option<Vec<(CredentialField, Secret)>>),
-}
-
-/// Why there is no address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LeaseError {
-    /// The pool is not configured.
-    #[error("the pool is not configured")]
-    NoPool,
-    /// All addresses are in use.
-    #[error("every address of the pool is in use")]
-    Exhausted,
-    /// `max-users` or `max-logins`.
-    #[error("the group's limit of users or logins is reached")]
-    LimitReached,
-    /// Too many others wait for an address: the lease store does not answer in time.
-    #[error("too many others wait for an address")]
-    Busy,
-    /// The pool has IPv6 addresses, and the client asks for INTERNAL_IP4_ADDRESS.
-    #[error("the pool has IPv6 addresses, and the client wants one of IPv4")]
-    NotIpv4,
 }
 
 /// What the driver of the engine must do.

@@ -3,7 +3,6 @@
 
 use crate::limits;
 use crate::wire::attribute::{self, Attribute};
-use crate::wire::ike1::Transform;
 use crate::wire::registry::{ike, ipsec};
 use std::time::Duration;
 
@@ -17,11 +16,6 @@ pub struct Lifetimes {
 }
 
 impl Lifetimes {
-    /// Those of a phase-2 transform.
-    pub fn of(transform: &Transform) -> Self {
-        crate::ike::attributes::Reading::of(&crate::ike::attributes::PHASE2, &transform.attributes).lifetimes
-    }
-
     /// Those in the data of a RESPONDER-LIFETIME notification, with the attribute numbers of either
     /// phase (RFC 2407 section 4.6.3.1); what cannot be read says nothing.
     pub(crate) fn announced(data: &[u8]) -> Self {

@@ -1,29 +1,23 @@
 //! The IKE engine: sans-IO, deterministic.
 
-mod asks;
 pub mod attributes;
 pub mod authorization;
-mod child;
-mod claims;
 pub mod context;
 pub mod engine;
 pub mod event;
 pub mod explain;
 pub mod identity;
 pub mod io;
-mod known;
 pub mod lifetime;
 pub mod lookup;
 pub mod misfit;
 pub mod natt;
 pub mod outbox;
 mod pace;
-mod peer;
-mod peers;
 pub mod proposal;
 mod retransmit;
 pub mod snapshot;
-mod timers;
+mod tables;
 pub mod trace;
 pub mod v1;
 pub mod vendor;

@@ -3,7 +3,6 @@
 use crate::ike::attributes::{Oddity, PHASE1, PHASE2, Reading};
 use crate::ike::lifetime::{self, Lifetimes};
 use crate::ike::natt::Dialect;
-use crate::ike::trace::{Phase1Judged, Phase2Judged, TRANSFORMS};
 use crate::limits;
 use crate::names::Spi;
 use crate::path::Mode;
@@ -13,6 +12,43 @@ use crate::wire::ike1::{Proposal, Transform};
 use crate::wire::registry::{ike, ipsec, protocol};
 use hubward_crypto::suite::{DhGroup, EspAuth, EspCipher, EspSuite, HashAlg, IkeCipher};
 use std::time::Duration;
+
+/// Transforms of one message that are traced; later ones are evaluated too, but not traced.
+pub(crate) const TRANSFORMS: usize = 64;
+
+/// A transform of phase 1, and the result of its comparison.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Phase1Judged {
+    /// Its number.
+    pub number: u8,
+    /// Its attributes, as proposed.
+    pub attributes: Vec<Attribute>,
+    /// Priority of the policy that it was compared with.
+    pub priority: u32,
+    /// Whether another transform follows it.
+    pub more: bool,
+    /// The first attribute that differs; `None` if the transform is acceptable.
+    pub differs: Option<Phase1Difference>,
+}
+
+/// A transform of phase 2, and the result of its comparison.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Phase2Judged {
+    /// The number of its proposal.
+    pub proposal: u8,
+    /// The proposal's protocol.
+    pub protocol: u8,
+    /// Its number.
+    pub number: u8,
+    /// Its id: the algorithm.
+    pub id: u8,
+    /// Its attributes, as proposed.
+    pub attributes: Vec<Attribute>,
+    /// Whether another transform follows it.
+    pub more: bool,
+    /// The first difference; `None` if the transform is acceptable.
+    pub differs: Option<Phase2Difference>,
+}
 
 /// What phase 1 agreed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 //! keys, nonces and a user's answers never appear here.
 
 use crate::flow::selector::Selector;
-use crate::ike::proposal::{Phase1Difference, Phase2Difference};
+pub use crate::ike::proposal::{Phase1Judged, Phase2Judged};
 use crate::ike::snapshot::IsakmpState;
 use crate::ike::vendor::Vendor;
 use crate::names::{ChildId, Spi, Untrusted};
@@ -13,9 +13,6 @@ use hubward_crypto::suite::EspSuite;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-
-/// Transforms of one message that are traced; later ones are evaluated too, but not traced.
-pub(crate) const TRANSFORMS: usize = 64;
 
 /// Which peers are traced.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -188,40 +185,6 @@ impl IdentityPayload {
         // IOS counts the type, protocol, port and identity, and the generic header
         Self { next, kind: byte(0), text, protocol: byte(1), port, length: body.len() + 4 }
     }
-}
-
-/// A transform of phase 1, and the result of its comparison.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Phase1Judged {
-    /// Its number.
-    pub number: u8,
-    /// Its attributes, as proposed.
-    pub attributes: Vec<Attribute>,
-    /// Priority of the policy that it was compared with.
-    pub priority: u32,
-    /// Whether another transform follows it.
-    pub more: bool,
-    /// The first attribute that differs; `None` if the transform is acceptable.
-    pub differs: Option<Phase1Difference>,
-}
-
-/// A transform of phase 2, and the result of its comparison.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Phase2Judged {
-    /// The number of its proposal.
-    pub proposal: u8,
-    /// The proposal's protocol.
-    pub protocol: u8,
-    /// Its number.
-    pub number: u8,
-    /// Its id: the algorithm.
-    pub id: u8,
-    /// Its attributes, as proposed.
-    pub attributes: Vec<Attribute>,
-    /// Whether another transform follows it.
-    pub more: bool,
-    /// The first difference; `None` if the transform is acceptable.
-    pub differs: Option<Phase2Difference>,
 }
 
 /// A child SA as it was negotiated.

@@ -7,9 +7,9 @@ pub mod reserved;
 use crate::flow::selector::{AddressRange, Selector};
 use crate::names::{EntryName, InterfaceId, Service};
 use crate::path::{DfBit, Mode};
-use crate::policy::reserved::Reserved;
 use hubward_crypto::secret::Secret;
 use hubward_crypto::suite::{DhGroup, EspSuite, HashAlg, IkeCipher};
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -504,4 +504,37 @@ pub struct Connection {
     pub nat_traversal: bool,
     /// Dead peer detection.
     pub keepalive: Option<Keepalive>,
+}
+
+/// Why a network is reserved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reserved {
+    /// 0.0.0.0/0.
+    Everything,
+    /// Loopback, multicast and the like.
+    Special,
+    /// An address of an interface.
+    Own,
+    /// The network of an interface.
+    Connected,
+    /// The next hop of `ip route`, or the router from DHCP.
+    NextHop,
+    /// `set peer`.
+    Peer,
+    /// `ip local pool`.
+    Pool,
+}
+
+impl fmt::Display for Reserved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Everything => "all addresses",
+            Self::Special => "addresses that no network has",
+            Self::Own => "an address of this gateway",
+            Self::Connected => "a network connected to this gateway",
+            Self::NextHop => "a next hop of this gateway",
+            Self::Peer => "a peer of the configuration",
+            Self::Pool => "an address pool of the configuration",
+        })
+    }
 }

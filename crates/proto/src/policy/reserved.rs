@@ -3,42 +3,8 @@
 //! of this gateway's own hosts, of its next hop, or of everything.
 
 use crate::flow::selector::{AddressRange, Selector};
-use crate::policy::{EntryTerms, Policy};
-use std::fmt;
+use crate::policy::{EntryTerms, Policy, Reserved};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
-/// Why a network is reserved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Reserved {
-    /// 0.0.0.0/0.
-    Everything,
-    /// Loopback, multicast and the like.
-    Special,
-    /// An address of an interface.
-    Own,
-    /// The network of an interface.
-    Connected,
-    /// The next hop of `ip route`, or the router from DHCP.
-    NextHop,
-    /// `set peer`.
-    Peer,
-    /// `ip local pool`.
-    Pool,
-}
-
-impl fmt::Display for Reserved {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Everything => "all addresses",
-            Self::Special => "addresses that no network has",
-            Self::Own => "an address of this gateway",
-            Self::Connected => "a network connected to this gateway",
-            Self::NextHop => "a next hop of this gateway",
-            Self::Peer => "a peer of the configuration",
-            Self::Pool => "an address pool of the configuration",
-        })
-    }
-}
 
 /// RFC 6890 and RFC 5771: this network, loopback, multicast, reserved and broadcast.
 const SPECIAL: [(IpAddr, IpAddr); 6] = [

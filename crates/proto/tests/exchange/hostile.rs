@@ -311,7 +311,7 @@ fn a_client_does_not_pile_up_sas() {
 /// networks. A peer may propose its own outer address, as old Cisco routers do.
 #[test]
 fn a_wildcard_peer_gets_nothing_of_the_hubs_own_as_its_side() {
-    use hubward_proto::policy::reserved::Reserved;
+    use hubward_proto::policy::Reserved;
     let mut hub = hub_policy();
     hub.reserved = vec![
         (net("10.1.1.0/24"), Reserved::Connected),

@@ -8,8 +8,8 @@
 //! first peer is tried first again after the tunnel has ended (`set peer A default`).
 
 use crate::flow::tables::Acquire;
-use crate::ike::child::PendingChild;
 use crate::ike::lookup::key_for_address;
+use crate::ike::tables::child::PendingChild;
 use crate::ike::v1::children::Cause;
 use crate::ike::v1::room::V1;
 use crate::ike::v1::sa::IsakmpSa;

@@ -2,9 +2,9 @@
 //! the peer is told when one ends.
 
 use crate::flow::selector::{AddressRange, Selector};
-use crate::ike::child::{AGAIN, GRACE};
-use crate::ike::child::{Child, PendingChild};
+use crate::ike::context::child::{AGAIN, GRACE};
 use crate::ike::explain::Refusal;
+use crate::ike::tables::child::{Child, PendingChild};
 use crate::ike::v1::quick_waiting::Begun;
 use crate::ike::v1::room::V1;
 use crate::ike::v1::sa::{Exchange, IsakmpSa};

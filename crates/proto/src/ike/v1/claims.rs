@@ -5,6 +5,7 @@ use crate::flow::selector::{AddressRange, Selector};
 use crate::ike::event::{Event, EventKind, Rival};
 use crate::ike::explain::Refusal;
 use crate::ike::io::Effect;
+use crate::ike::tables::claims::{Asked, Claim, Verdict, configured_for, contests};
 use crate::ike::v1::room::V1;
 use crate::ike::v1::sa::{Exchange, IsakmpSa};
 use crate::ike::v1::states::Held;
@@ -15,8 +16,6 @@ use crate::policy::Overlap;
 use crate::time::Instant;
 use crate::wire::isakmp::{Chain, Writer};
 use std::time::Duration;
-
-use crate::ike::claims::{Asked, Claim, Verdict, configured_for, contests};
 /// Time between two questions to a peer.
 const AGAIN: Duration = Duration::from_millis(750);
 /// How often a peer is asked before it counts as gone.

@@ -5,7 +5,7 @@ use crate::ike::event::{Event, EventKind};
 use crate::ike::explain::Refusal;
 use crate::ike::io::Effect;
 use crate::ike::snapshot::IsakmpState;
-use crate::ike::timers::Timer;
+use crate::ike::tables::timers::Timer;
 use crate::ike::trace::Trace;
 use crate::ike::v1::admission::{Lane, Stage};
 use crate::ike::v1::calls::{Call, Class};

@@ -10,15 +10,15 @@
 //!                                          <--  { HASH, ACK }                        same message id
 //! ```
 
-use crate::ike::asks::AskedLease;
 use crate::ike::authorization::AuthorizedPeer;
 use crate::ike::event::EventKind;
 use crate::ike::explain::Refusal;
 use crate::ike::io::{LeaseError, LeaseOwner};
 use crate::ike::lookup;
-use crate::ike::peer::Lease;
 use crate::ike::retransmit::Retransmit;
 use crate::ike::snapshot::IsakmpState;
+use crate::ike::tables::asks::AskedLease;
+use crate::ike::tables::peer::Lease;
 use crate::ike::trace::{ConfigAnswer, EngineStep, Fsm, FsmInput, Trace};
 use crate::ike::v1::room::V1;
 use crate::ike::v1::sa::{Established, Exchange, IsakmpSa};

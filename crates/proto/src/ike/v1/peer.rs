@@ -1,11 +1,11 @@
 //! Peers as IKEv1 knows them: initiating to them, recognising them, and what ends with their SAs.
 
-use crate::ike::child::PendingChild;
 use crate::ike::context::Reconnect;
 use crate::ike::event::EventKind;
 use crate::ike::identity::Identity;
 use crate::ike::io::Effect;
-use crate::ike::peer::Peer;
+use crate::ike::tables::child::PendingChild;
+use crate::ike::tables::peer::Peer;
 use crate::ike::trace::Trace;
 use crate::ike::v1::phase1::Finished;
 use crate::ike::v1::room::V1;

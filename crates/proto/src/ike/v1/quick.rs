@@ -15,7 +15,6 @@ use super::phase1::{nonce, only};
 use super::protected::{open, with_hash};
 use crate::esp::sa::Half;
 use crate::flow::selector::{AddressRange, Selector};
-use crate::ike::child::{NewChild, PendingChild};
 use crate::ike::explain::Refusal;
 use crate::ike::identity::Proxy;
 use crate::ike::lifetime::{self, Lifetimes};
@@ -23,6 +22,7 @@ use crate::ike::proposal::{
     Phase2Choice, Phase2Suite, Phase2Wish, choose_phase2, judge_phase2, offer_phase2,
 };
 use crate::ike::snapshot::IsakmpState;
+use crate::ike::tables::child::{NewChild, PendingChild};
 use crate::ike::trace::{EngineStep, Fsm, FsmInput, PayloadName, Trace};
 use crate::ike::v1::quick_waiting::Begun;
 use crate::ike::v1::room::V1;

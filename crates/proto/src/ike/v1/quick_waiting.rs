@@ -1,8 +1,8 @@
 //! Quick modes that wait because as many as may be are in progress: a branch with a hundred lines
 //! begins a hundred at once. Nothing is lost and nothing is answered twice; what waits is bounded.
 
-use crate::ike::child::PendingChild;
 use crate::ike::explain::Refusal;
+use crate::ike::tables::child::PendingChild;
 use crate::limits;
 use crate::path::Path;
 use crate::wire::isakmp::Header;

@@ -4,10 +4,10 @@
 mod support;
 
 use crate::flow::selector::{AddressRange, Selector};
-use crate::ike::child::PendingChild;
 use crate::ike::event::EventKind;
 use crate::ike::explain::Refusal;
 use crate::ike::io::{Command, Input};
+use crate::ike::tables::child::PendingChild;
 use crate::ike::v1::protected::with_hash;
 use crate::limits;
 use crate::names::{ConnId, Service};

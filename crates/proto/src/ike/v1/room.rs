@@ -1,12 +1,12 @@
 //! IKEv1 at work: its SAs, how a datagram finds the one that it is for, and which exchange handles it.
 
-use crate::ike::asks::AskedLease;
 use crate::ike::context::Context;
 use crate::ike::event::EventKind;
 use crate::ike::explain::Refusal;
 use crate::ike::io::{Answer, AskId, Command, LeaseOwner};
-use crate::ike::peer::Lease;
-use crate::ike::timers::Timer;
+use crate::ike::tables::asks::AskedLease;
+use crate::ike::tables::peer::Lease;
+use crate::ike::tables::timers::Timer;
 use crate::ike::trace::{Fsm, FsmInput, Trace};
 use crate::ike::v1::admission::Admission;
 use crate::ike::v1::calls::Calls;

@@ -1,16 +1,16 @@
 //! What the engine remembers of a phase-1 SA, of a peer and of a child SA.
 
 use crate::ike::authorization::Gate;
-use crate::ike::child::PendingChild;
 use crate::ike::identity::Identity;
 use crate::ike::io::CredentialField;
 use crate::ike::lookup::Demands;
 use crate::ike::natt::{Dialect, NatState};
 use crate::ike::pace::Repeats;
-use crate::ike::peer::Lease;
 use crate::ike::proposal::Phase1Suite;
 use crate::ike::retransmit::Retransmit;
 use crate::ike::snapshot::IsakmpState;
+use crate::ike::tables::child::PendingChild;
+use crate::ike::tables::peer::Lease;
 use crate::ike::v1::iv::ExchangeIvs;
 use crate::ike::v1::keys::Phase1Keys;
 use crate::ike::v1::quick_waiting::Waiting;

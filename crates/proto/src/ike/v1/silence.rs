@@ -3,10 +3,10 @@
 //! and the child SAs with it, which helps a peer that has lost them. If the peer does not answer
 //! within the time of dead peer detection, it is dead.
 
-use crate::ike::child::{Child, PendingChild};
 use crate::ike::event::{Event, EventKind};
 use crate::ike::explain::Refusal;
 use crate::ike::io::Effect;
+use crate::ike::tables::child::{Child, PendingChild};
 use crate::ike::v1::informational::{PROBES, RETRY, UNANSWERED};
 use crate::ike::v1::room::V1;
 use crate::ike::v1::sa::IsakmpSa;

@@ -1,12 +1,12 @@
 //! What an exchange keeps between two messages: one type for each state, with exactly the fields that
 //! are valid in it.
 
-use crate::ike::child::PendingChild;
 use crate::ike::identity::Identity;
 use crate::ike::lookup::Demands;
 use crate::ike::proposal::Phase1Choice;
 use crate::ike::retransmit::Retransmit;
 use crate::ike::snapshot::IsakmpState;
+use crate::ike::tables::child::PendingChild;
 use crate::ike::v1::iv::Phase1Iv;
 use crate::ike::v1::keys::Phase1Keys;
 use crate::names::{ChildId, PeerId, Spi};

@@ -2,7 +2,7 @@
 //! handshake costs must not grow with the number of peers.
 
 use crate::ike::io::LeaseOwner;
-use crate::ike::peer::{Lease, Peer};
+use crate::ike::tables::peer::{Lease, Peer};
 use crate::names::PeerId;
 use crate::path::Path;
 use std::collections::{BTreeMap, BTreeSet};

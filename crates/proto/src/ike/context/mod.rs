@@ -2,15 +2,20 @@
 //! questions to the outside, and the outbox. IKE SAs are not among it: each version has its own, in
 //! a room of its own, so that an exchange holds its SA and the context at the same time.
 
-use crate::ike::asks::{AskFor, AskedLease, Asks};
-use crate::ike::child::Child;
-use crate::ike::claims::Claims;
+pub(crate) mod child;
+mod claims;
+mod known;
+mod peer;
+
 use crate::ike::io::{AskId, Effect, Question};
-use crate::ike::known::Known;
 use crate::ike::outbox::Outbox;
-use crate::ike::peers::Peers;
 use crate::ike::retransmit::Retransmit;
-use crate::ike::timers::{Timer, Timers};
+use crate::ike::tables::asks::{AskFor, AskedLease, Asks};
+use crate::ike::tables::child::Child;
+use crate::ike::tables::claims::Claims;
+use crate::ike::tables::known::Known;
+use crate::ike::tables::peers::Peers;
+use crate::ike::tables::timers::{Timer, Timers};
 use crate::names::{ChildId, ConnId, PeerId, Service};
 use crate::path::Path;
 use crate::policy::Policy;

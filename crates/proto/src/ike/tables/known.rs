@@ -1,7 +1,6 @@
 //! Addresses of peers that we know. Whoever floods the gateway forges addresses or has them from
 //! elsewhere; the places that are kept for known addresses are therefore not his to fill.
 
-use crate::ike::context::Context;
 use crate::ike::lookup::host_of;
 use crate::limits;
 use crate::policy::{KeyPeer, MapEntryKind, Policy};
@@ -23,7 +22,7 @@ pub(crate) struct Known {
 
 impl Known {
     /// Somebody authenticated from this address.
-    fn note(&mut self, source: IpAddr, now: Instant) {
+    pub(crate) fn note(&mut self, source: IpAddr, now: Instant) {
         if let Some(before) = self.authenticated.insert(source, now) {
             self.by_time.remove(&(before, source));
         }
@@ -38,12 +37,12 @@ impl Known {
         }
     }
 
-    fn has_authenticated(&self, source: IpAddr, now: Instant) -> bool {
+    pub(crate) fn has_authenticated(&self, source: IpAddr, now: Instant) -> bool {
         self.authenticated.get(&source).is_some_and(|at| now.since(*at) <= limits::KNOWN_TIME)
     }
 
     /// Whether a policy names this address. A policy is searched once.
-    fn is_configured(&mut self, policy: &Arc<Policy>, source: IpAddr) -> bool {
+    pub(crate) fn is_configured(&mut self, policy: &Arc<Policy>, source: IpAddr) -> bool {
         if !self.policy.as_ref().is_some_and(|known| Arc::ptr_eq(known, policy)) {
             self.configured = configured(policy);
             self.policy = Some(Arc::clone(policy));
@@ -64,21 +63,6 @@ fn configured(policy: &Policy) -> BTreeSet<IpAddr> {
         KeyPeer::Hostname(_) => None,
     });
     peers.flatten().copied().chain(hosts).collect()
-}
-
-impl Context {
-    /// Whether a peer is, or lately was, at this address, or the configuration names it.
-    pub(crate) fn is_known(&mut self, source: IpAddr) -> bool {
-        self.peers.at(source).next().is_some()
-            || self.known.has_authenticated(source, self.now)
-            || self.known.is_configured(&self.policy, source)
-    }
-
-    /// A peer has authenticated from this address: while strangers flood the gateway, it still gets
-    /// in from there. Also for addresses that are known from before a restart.
-    pub(crate) fn know(&mut self, source: IpAddr) {
-        self.known.note(source, self.now);
-    }
 }
 
 #[cfg(test)]
