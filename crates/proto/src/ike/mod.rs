@@ -1,6 +1,7 @@
 //! The IKE engine: sans-IO, deterministic.
 
 pub mod attributes;
+mod authenticator;
 pub mod authorization;
 pub mod context;
 pub mod engine;

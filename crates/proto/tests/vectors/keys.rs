@@ -146,9 +146,7 @@ fn aggressive_hash_r(vectors: &Path) {
             identity: &identity,
         };
         assert_eq!(&*keys(psk).auth_hash(&auth), &hash_r[..], "{line}");
-        assert!(keys(psk).verify_auth(&auth, &hash_r).is_ok());
-        assert!(keys(psk).verify_auth(&auth, &hash_r[1..]).is_err());
-        assert!(keys("another").verify_auth(&auth, &hash_r).is_err());
+        assert_ne!(&*keys("another").auth_hash(&auth), &hash_r[..], "{line}");
         cases += 1;
     }
     assert_eq!(cases, 4);

@@ -10,8 +10,9 @@
 //! ```
 
 use super::phase1::{
-    Finished, PAYLOAD_HEADER, has_initial_contact, initiator_key, initiator_offers, nonce, only,
+    Finished, PAYLOAD_HEADER, has_initial_contact, initiator_authenticator, initiator_offers, nonce, only,
 };
+use crate::ike::authenticator::Authenticator;
 use crate::ike::explain::Refusal;
 use crate::ike::identity::Identity;
 use crate::ike::io::Question;
@@ -44,7 +45,7 @@ impl V1<'_> {
     /// `1  SA, KE, Ni, IDii, VIDs  -->`
     pub(crate) fn aggressive_begin(&mut self, sa: &mut IsakmpSa) -> Result<(), Refusal> {
         let policy = Arc::clone(&self.cx.policy);
-        let key = initiator_key(&policy, sa)?;
+        let authenticator = initiator_authenticator(&policy, sa)?;
         let (policies, method) = initiator_offers(&policy, sa);
         let group = policies.first().ok_or(Refusal::Local("no ISAKMP policy is configured"))?.group;
         let sa_body = write_sa(&offer_phase1(policies, method, Some(group)));
@@ -65,7 +66,7 @@ impl V1<'_> {
         sa.state = State::AggressiveInitiator(Box::new(AggressiveInitiator {
             sa_body,
             identity,
-            key,
+            authenticator,
             private,
             nonce,
         }));
@@ -105,26 +106,22 @@ impl V1<'_> {
             hash: choice.suite.hash,
             cipher: choice.suite.cipher,
             cookies,
-            key: &state.key,
+            key: state.authenticator.key(),
             nonce_i: &state.nonce,
             nonce_r,
             public_i: state.private.public(),
             public_r: peer_public,
             shared: &shared,
         });
-        let verified = keys
-            .verify_auth(
-                &AuthInput {
-                    own_public: peer_public,
-                    other_public: state.private.public(),
-                    own_cookie: cookies.responder,
-                    other_cookie: cookies.initiator,
-                    sa: &state.sa_body,
-                    identity: id_body,
-                },
-                hash,
-            )
-            .map_err(|_| Refusal::WrongPresharedKey)?;
+        let theirs = keys.auth_hash(&AuthInput {
+            own_public: peer_public,
+            other_public: state.private.public(),
+            own_cookie: cookies.responder,
+            other_cookie: cookies.initiator,
+            sa: &state.sa_body,
+            identity: id_body,
+        });
+        let authenticated = state.authenticator.check(&theirs, hash).ok_or(Refusal::WrongPresharedKey)?;
         let identity = Identity::parse(id_body)?;
         self.check_gateway(sa, &identity)?;
         sa.cookies = cookies;
@@ -154,7 +151,7 @@ impl V1<'_> {
         Self::float(sa);
         let mut iv = Phase1Iv::new(&keys);
         let mut writer = Writer::new();
-        writer.push(payload::HASH, hash.to_vec());
+        writer.push(payload::HASH, state.authenticator.prove(&hash));
         Self::push_nat_d(sa, choice.suite.hash, &mut writer);
         if first_contact {
             let contact = Notify::isakmp(notify::INITIAL_CONTACT, cookies.initiator, cookies.responder, []);
@@ -173,7 +170,7 @@ impl V1<'_> {
             demands: Demands::default(),
             group: None,
             initial_contact: false,
-            _verified: verified,
+            _authenticated: authenticated,
         };
         self.finish_phase1(sa, finished);
         // message 3 is not answered; it is repeated until a protected message proves that it
@@ -275,7 +272,7 @@ impl V1<'_> {
         self.key_search_steps(sa, keyrings, found.map(|found| found.keyring.name.as_str()));
         let key = found.ok_or(Refusal::NoPresharedKey)?.key.secret.clone();
         self.spend(sa)?;
-        self.aggressive_answer(sa, &authorizing, &key, None).map(Some)
+        self.aggressive_answer(sa, &authorizing, Authenticator::PreShared(key), None).map(Some)
     }
 
     /// The authorization list answered. An unknown group gets the same answer as a known one, under
@@ -318,7 +315,9 @@ impl V1<'_> {
                 Secret::new(self.cx.random.array::<32>().to_vec())
             }
         };
-        let answer = self.aggressive_answer(sa, &authorizing, &key, group).inspect_err(|_| sa.dead = true)?;
+        let answer = self
+            .aggressive_answer(sa, &authorizing, Authenticator::PreShared(key), group)
+            .inspect_err(|_| sa.dead = true)?;
         sa.seen.amend(0, answer);
         Ok(())
     }
@@ -328,7 +327,7 @@ impl V1<'_> {
         &mut self,
         sa: &mut IsakmpSa,
         first: &Authorizing,
-        key: &Secret,
+        authenticator: Authenticator,
         group: Option<Arc<ClientGroup>>,
     ) -> Result<(Path, Vec<u8>), Refusal> {
         let suite = first.choice.suite;
@@ -360,7 +359,7 @@ impl V1<'_> {
             hash: suite.hash,
             cipher: suite.cipher,
             cookies: sa.cookies,
-            key,
+            key: authenticator.key(),
             nonce_i: &first.nonce_i,
             nonce_r: &nonce_r,
             public_i: &first.peer_public,
@@ -381,7 +380,7 @@ impl V1<'_> {
             .push(payload::KE, private.public())
             .push(payload::NONCE, nonce_r)
             .push(payload::ID, own_body.clone())
-            .push(payload::HASH, hash.to_vec());
+            .push(payload::HASH, authenticator.prove(&hash));
         // the dialect's own vendor id has its place already
         let dialect = sa.dialect.map_or(0, |dialect| PAYLOAD_HEADER + dialect.vendor().bytes().len());
         let room = room + dialect;
@@ -399,6 +398,7 @@ impl V1<'_> {
         self.cx.out.transmit(sa.path, bytes.clone());
         sa.progress = self.cx.now;
         sa.state = State::AggressiveResponder(Box::new(AggressiveResponder::Answered(Box::new(Answered {
+            authenticator,
             sa_body: first.sa_body.clone(),
             iv: Phase1Iv::new(&keys),
             keys,
@@ -437,20 +437,15 @@ impl V1<'_> {
         };
         let chain = Chain::parse(header.first, plain).map_err(|_| Refusal::WrongPresharedKey)?;
         let hash = chain.only(payload::HASH).ok_or(Refusal::WrongPresharedKey)?;
-        let verified = state
-            .keys
-            .verify_auth(
-                &AuthInput {
-                    own_public: &state.peer_public,
-                    other_public: &state.public,
-                    own_cookie: sa.cookies.initiator,
-                    other_cookie: sa.cookies.responder,
-                    sa: &state.sa_body,
-                    identity: &state.id_body,
-                },
-                hash,
-            )
-            .map_err(|_| Refusal::WrongPresharedKey)?;
+        let theirs = state.keys.auth_hash(&AuthInput {
+            own_public: &state.peer_public,
+            other_public: &state.public,
+            own_cookie: sa.cookies.initiator,
+            other_cookie: sa.cookies.responder,
+            sa: &state.sa_body,
+            identity: &state.id_body,
+        });
+        let authenticated = state.authenticator.check(&theirs, hash).ok_or(Refusal::WrongPresharedKey)?;
         Self::judge_nat(sa, suite.hash, &chain, &path);
         self.hash_steps(sa, &chain);
         self.nat_steps(sa, &chain);
@@ -467,7 +462,7 @@ impl V1<'_> {
             demands: state.demands.clone(),
             group: state.group.clone(),
             initial_contact: has_initial_contact(&chain),
-            _verified: verified,
+            _authenticated: authenticated,
         };
         self.finish_phase1(sa, finished);
         Ok(None)

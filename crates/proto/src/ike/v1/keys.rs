@@ -114,11 +114,6 @@ impl Phase1Keys {
         hmac(self.hash, &self.skeyid, &[auth.own_public, auth.other_public, &cookies, auth.sa, auth.identity])
     }
 
-    /// Checks the peer's HASH_I or HASH_R.
-    pub fn verify_auth(&self, auth: &AuthInput<'_>, theirs: &[u8]) -> Result<Verified, HashMismatch> {
-        verify(&self.auth_hash(auth), theirs)
-    }
-
     /// HASH(1) of quick mode, transaction and informational exchanges: over the payloads after the
     /// HASH payload.
     pub fn hash1(&self, message_id: u32, rest: &[u8]) -> Digest {

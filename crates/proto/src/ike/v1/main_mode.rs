@@ -10,7 +10,8 @@
 //!                                        <--  6  { IDir, HASH_R }
 //! ```
 
-use super::phase1::{Finished, has_initial_contact, initiator_key, initiator_offers, nonce, only};
+use super::phase1::{Finished, has_initial_contact, initiator_authenticator, initiator_offers, nonce, only};
+use crate::ike::authenticator::Authenticator;
 use crate::ike::explain::Refusal;
 use crate::ike::identity::Identity;
 use crate::ike::lookup;
@@ -45,7 +46,7 @@ impl V1<'_> {
     /// `1  SA, VIDs -->`
     pub(crate) fn main_mode_begin(&mut self, sa: &mut IsakmpSa) -> Result<(), Refusal> {
         let policy = Arc::clone(&self.cx.policy);
-        let key = initiator_key(&policy, sa)?;
+        let authenticator = initiator_authenticator(&policy, sa)?;
         let (policies, method) = initiator_offers(&policy, sa);
         let sa_body = write_sa(&offer_phase1(policies, method, None));
         let mut writer = Writer::new();
@@ -55,7 +56,7 @@ impl V1<'_> {
         self.moves(sa, FsmInput::RequestMain, Fsm::Ready, Fsm::MainInitiator(1));
         self.step(sa, || Trace::Sent(IsakmpState::MmNoState, true));
         sa.retransmit = Some(self.cx.transmit_expecting(sa.path, bytes));
-        sa.state = State::MainInitiator(Box::new(MainInitiator::Proposed { sa_body, key }));
+        sa.state = State::MainInitiator(Box::new(MainInitiator::Proposed { sa_body, authenticator }));
         Ok(())
     }
 
@@ -69,7 +70,7 @@ impl V1<'_> {
         body: &[u8],
     ) -> Result<Answer, Refusal> {
         match state {
-            MainInitiator::Proposed { sa_body, key } => {
+            MainInitiator::Proposed { sa_body, authenticator } => {
                 // <--  2  SA, VIDs
                 if header.encrypted() {
                     return Err(Refusal::Unexpected(header.exchange));
@@ -101,12 +102,16 @@ impl V1<'_> {
                 self.step(sa, || Trace::Sent(IsakmpState::MmSaSetup, true));
                 self.moves(sa, FsmInput::ProcessComplete, Fsm::MainInitiator(2), Fsm::MainInitiator(3));
                 sa.retransmit = Some(self.cx.transmit_expecting(sa.path, bytes.clone()));
-                let (sa_body, key) = (sa_body.clone(), key.clone());
-                sa.state =
-                    State::MainInitiator(Box::new(MainInitiator::Exchanged { sa_body, key, private, nonce }));
+                let (sa_body, authenticator) = (sa_body.clone(), authenticator.clone());
+                sa.state = State::MainInitiator(Box::new(MainInitiator::Exchanged {
+                    sa_body,
+                    authenticator,
+                    private,
+                    nonce,
+                }));
                 Ok(Some((sa.path, bytes)))
             }
-            MainInitiator::Exchanged { sa_body, key, private, nonce: nonce_i } => {
+            MainInitiator::Exchanged { sa_body, authenticator, private, nonce: nonce_i } => {
                 // <--  4  KE, Nr, NAT-D, NAT-D
                 if header.encrypted() {
                     return Err(Refusal::Unexpected(header.exchange));
@@ -130,7 +135,7 @@ impl V1<'_> {
                     hash: suite.hash,
                     cipher: suite.cipher,
                     cookies: sa.cookies,
-                    key,
+                    key: authenticator.key(),
                     nonce_i,
                     nonce_r,
                     public_i: private.public(),
@@ -152,7 +157,7 @@ impl V1<'_> {
                 self.own_identity_steps(sa, payload::HASH, &identity, xauth);
                 let mut iv = Phase1Iv::new(&keys);
                 let mut writer = Writer::new();
-                writer.push(payload::ID, identity).push(payload::HASH, hash.to_vec());
+                writer.push(payload::ID, identity).push(payload::HASH, authenticator.prove(&hash));
                 if !self.cx.knows_peer_at(&sa.path) {
                     let contact = Notify::isakmp(
                         notify::INITIAL_CONTACT,
@@ -168,6 +173,7 @@ impl V1<'_> {
                 sa.retransmit = Some(self.cx.transmit_expecting(sa.path, bytes.clone()));
                 sa.state = State::MainInitiator(Box::new(MainInitiator::Identified {
                     sa_body: sa_body.clone(),
+                    authenticator: authenticator.clone(),
                     keys: Box::new(keys),
                     iv,
                     public: private.public().to_vec(),
@@ -175,7 +181,7 @@ impl V1<'_> {
                 }));
                 Ok(Some((sa.path, bytes)))
             }
-            MainInitiator::Identified { sa_body, keys, iv, public, peer_public } => {
+            MainInitiator::Identified { sa_body, authenticator, keys, iv, public, peer_public } => {
                 // <--  6  { IDir, HASH_R }
                 Self::must_be_encrypted(header)?;
                 let decrypted = iv.decrypt(keys, body).map_err(|_| Refusal::WrongPresharedKey)?;
@@ -184,19 +190,15 @@ impl V1<'_> {
                 let hash = chain.only(payload::HASH).ok_or(Refusal::WrongPresharedKey)?;
                 let id_body = only(&chain, payload::ID, "ID")?;
                 self.identity_step(sa, &chain);
-                let verified = keys
-                    .verify_auth(
-                        &AuthInput {
-                            own_public: peer_public,
-                            other_public: public,
-                            own_cookie: sa.cookies.responder,
-                            other_cookie: sa.cookies.initiator,
-                            sa: sa_body,
-                            identity: id_body,
-                        },
-                        hash,
-                    )
-                    .map_err(|_| Refusal::Hash)?;
+                let theirs = keys.auth_hash(&AuthInput {
+                    own_public: peer_public,
+                    other_public: public,
+                    own_cookie: sa.cookies.responder,
+                    other_cookie: sa.cookies.initiator,
+                    sa: sa_body,
+                    identity: id_body,
+                });
+                let authenticated = authenticator.check(&theirs, hash).ok_or(Refusal::Hash)?;
                 let identity = Identity::parse(id_body)?;
                 self.check_gateway(sa, &identity)?;
                 let mut iv = iv.clone();
@@ -215,7 +217,7 @@ impl V1<'_> {
                     demands: lookup::Demands::default(),
                     group: None,
                     initial_contact: has_initial_contact(&chain),
-                    _verified: verified,
+                    _authenticated: authenticated,
                 };
                 self.finish_phase1(sa, finished);
                 Ok(None)
@@ -319,7 +321,7 @@ impl V1<'_> {
                 }
                 self.main_mode_exchange(sa, suite, sa_body, path, header, body)
             }
-            MainResponder::Exchanged { sa_body, keys, iv, key, public, peer_public } => {
+            MainResponder::Exchanged { sa_body, keys, iv, authenticator, public, peer_public } => {
                 Self::must_be_encrypted(header)?;
                 // 5  { IDii, HASH_I [, INITIAL-CONTACT] }  -->
                 let decrypted = iv.decrypt(keys, body).map_err(|_| Refusal::WrongPresharedKey)?;
@@ -328,19 +330,15 @@ impl V1<'_> {
                 let hash = chain.only(payload::HASH).ok_or(Refusal::WrongPresharedKey)?;
                 let id_body = chain.only(payload::ID).ok_or(Refusal::WrongPresharedKey)?;
                 self.identity_step(sa, &chain);
-                let verified = keys
-                    .verify_auth(
-                        &AuthInput {
-                            own_public: peer_public,
-                            other_public: public,
-                            own_cookie: sa.cookies.initiator,
-                            other_cookie: sa.cookies.responder,
-                            sa: sa_body,
-                            identity: id_body,
-                        },
-                        hash,
-                    )
-                    .map_err(|_| Refusal::Hash)?;
+                let theirs = keys.auth_hash(&AuthInput {
+                    own_public: peer_public,
+                    other_public: public,
+                    own_cookie: sa.cookies.initiator,
+                    other_cookie: sa.cookies.responder,
+                    sa: sa_body,
+                    identity: id_body,
+                });
+                let authenticated = authenticator.check(&theirs, hash).ok_or(Refusal::Hash)?;
                 let identity = Identity::parse(id_body)?;
                 let policy = Arc::clone(&self.cx.policy);
                 // the peer is known only now: bind the profile, and look up the key again in its
@@ -350,7 +348,7 @@ impl V1<'_> {
                 let found = lookup::key_for_address(&policy, keyrings, path.local, path.remote);
                 self.step(sa, || Trace::Profile(profile.map(|profile| profile.name.clone())));
                 self.key_search_steps(sa, keyrings, found.map(|found| found.keyring.name.as_str()));
-                let same = found.filter(|found| found.key.secret.matches(key.expose()));
+                let same = found.filter(|found| found.key.secret.matches(authenticator.key().expose()));
                 let Some(found) = same else {
                     let name = profile.map_or_else(String::new, |profile| profile.name.clone());
                     return Err(Refusal::KeyOfAnotherKeyring(name));
@@ -377,7 +375,7 @@ impl V1<'_> {
                 self.own_identity_steps(sa, payload::HASH, &own_body, demands.xauth_list.is_some());
                 self.engine_step(sa, EngineStep::ClearDh);
                 let mut writer = Writer::new();
-                writer.push(payload::ID, own_body).push(payload::HASH, hash.to_vec());
+                writer.push(payload::ID, own_body).push(payload::HASH, authenticator.prove(&hash));
                 let bytes = Self::phase1_sealed(sa, exchange::MAIN, &writer, keys, &mut iv);
                 self.step(sa, || Trace::Sent(IsakmpState::MmKeyExch, false));
                 self.moves(sa, FsmInput::ProcessComplete, Fsm::MainResponder(5), Fsm::Phase1Complete);
@@ -391,7 +389,7 @@ impl V1<'_> {
                     demands,
                     group: None,
                     initial_contact: has_initial_contact(&chain),
-                    _verified: verified,
+                    _authenticated: authenticated,
                 };
                 self.finish_phase1(sa, finished);
                 Ok(answer)
@@ -452,7 +450,7 @@ impl V1<'_> {
             sa_body: sa_body.to_vec(),
             iv: Phase1Iv::new(&keys),
             keys: Box::new(keys),
-            key: found.key.secret.clone(),
+            authenticator: Authenticator::PreShared(found.key.secret.clone()),
             public: private.public().to_vec(),
             peer_public: peer_public.to_vec(),
         }));

@@ -1,6 +1,7 @@
 //! What main and aggressive mode have in common: the parts of their messages, and what happens once
 //! phase 1 is established.
 
+use crate::ike::authenticator::{Authenticator, PeerAuthenticated};
 use crate::ike::authorization::Gate;
 use crate::ike::event::EventKind;
 use crate::ike::explain::Refusal;
@@ -12,7 +13,7 @@ use crate::ike::natt::{Dialect, NatState, nat_d};
 use crate::ike::proposal::judge_phase1;
 use crate::ike::trace::{EngineStep, Fsm, FsmInput, PayloadName, Trace};
 use crate::ike::v1::iv::Phase1Iv;
-use crate::ike::v1::keys::{Phase1Keys, Verified};
+use crate::ike::v1::keys::Phase1Keys;
 use crate::ike::v1::quick_waiting::Waiting;
 use crate::ike::v1::room::V1;
 use crate::ike::v1::sa::{Dpd, Established, IsakmpSa, MessageIds, State};
@@ -23,7 +24,6 @@ use crate::policy::{ClientGroup, IsakmpPolicy, Keepalive, Phase1Mode, Policy};
 use crate::wire::ike1::{Notify, Proposal};
 use crate::wire::isakmp::{Chain, Header, Writer};
 use crate::wire::registry::{ike, notify, payload};
-use hubward_crypto::secret::Secret;
 use hubward_crypto::suite::HashAlg;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -48,20 +48,21 @@ pub(crate) struct Finished {
     pub(crate) group: Option<Arc<ClientGroup>>,
     /// The peer sent INITIAL-CONTACT.
     pub(crate) initial_contact: bool,
-    /// Its hash was correct.
-    pub(crate) _verified: Verified,
+    /// It has proved its identity.
+    pub(crate) _authenticated: PeerAuthenticated,
 }
 
-/// The pre-shared key that an initiator uses: its connection's, or that of the peer's address in
+/// What an initiator authenticates with: the pre-shared key that is its connection's, or that of the peer's address in
 /// the keyrings of the profile that its crypto map entry names.
-pub(crate) fn initiator_key(policy: &Policy, sa: &IsakmpSa) -> Result<Secret, Refusal> {
+pub(crate) fn initiator_authenticator(policy: &Policy, sa: &IsakmpSa) -> Result<Authenticator, Refusal> {
     if let Some(connection) = &sa.connection {
-        return Ok(connection.key.clone());
+        return Ok(Authenticator::PreShared(connection.key.clone()));
     }
     let profile = sa.wanted_profile.as_deref().and_then(|name| policy.profile(name));
     let only = profile.map_or(&[][..], |profile| &profile.keyrings);
     let found = lookup::key_for_address(policy, only, sa.path.local, sa.path.remote);
-    Ok(found.ok_or(Refusal::NoPresharedKey)?.key.secret.clone())
+    let key = found.ok_or(Refusal::NoPresharedKey)?.key.secret.clone();
+    Ok(Authenticator::PreShared(key))
 }
 
 /// What an initiator proposes for phase 1, and its authentication method.

@@ -1,6 +1,7 @@
 //! What an exchange keeps between two messages: one type for each state, with exactly the fields that
 //! are valid in it.
 
+use crate::ike::authenticator::Authenticator;
 use crate::ike::identity::Identity;
 use crate::ike::lookup::Demands;
 use crate::ike::proposal::Phase1Choice;
@@ -14,18 +15,18 @@ use crate::path::Path;
 use crate::policy::{ClientGroup, EntryTerms};
 use crate::time::Instant;
 use hubward_crypto::dh::DhPrivate;
-use hubward_crypto::secret::Secret;
 use std::sync::Arc;
 
 /// Main mode, initiator.
 pub(crate) enum MainInitiator {
     /// Message 1 is sent.
-    Proposed { sa_body: Vec<u8>, key: Secret },
+    Proposed { sa_body: Vec<u8>, authenticator: Authenticator },
     /// Message 3 is sent.
-    Exchanged { sa_body: Vec<u8>, key: Secret, private: DhPrivate, nonce: Vec<u8> },
+    Exchanged { sa_body: Vec<u8>, authenticator: Authenticator, private: DhPrivate, nonce: Vec<u8> },
     /// Message 5 is sent.
     Identified {
         sa_body: Vec<u8>,
+        authenticator: Authenticator,
         keys: Box<Phase1Keys>,
         iv: Phase1Iv,
         public: Vec<u8>,
@@ -42,7 +43,7 @@ pub(crate) enum MainResponder {
         sa_body: Vec<u8>,
         keys: Box<Phase1Keys>,
         iv: Phase1Iv,
-        key: Secret,
+        authenticator: Authenticator,
         public: Vec<u8>,
         peer_public: Vec<u8>,
     },
@@ -104,7 +105,7 @@ impl MainResponder {
 pub(crate) struct AggressiveInitiator {
     pub(crate) sa_body: Vec<u8>,
     pub(crate) identity: Vec<u8>,
-    pub(crate) key: Secret,
+    pub(crate) authenticator: Authenticator,
     pub(crate) private: DhPrivate,
     pub(crate) nonce: Vec<u8>,
 }
@@ -142,6 +143,7 @@ pub(crate) struct Authorizing {
 
 /// What is known once message 2 is sent.
 pub(crate) struct Answered {
+    pub(crate) authenticator: Authenticator,
     pub(crate) sa_body: Vec<u8>,
     pub(crate) keys: Phase1Keys,
     pub(crate) iv: Phase1Iv,
