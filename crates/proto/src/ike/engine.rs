@@ -115,7 +115,16 @@ impl Engine {
 
     /// The next moment at which [`Self::handle_timeout`] has something to do, and what for.
     pub fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
-        self.cx.timers.next()
+        let (at, timer) = self.cx.timers.next()?;
+        let reason = match timer {
+            Timer::Isakmp(id) => self.v1.waits_for(*id),
+            Timer::Calls => "phase 1: first message forgotten",
+            Timer::Child(_) => "child SA",
+            Timer::Holder(_) => "holder of a network",
+            Timer::Reconnect(_) => "reconnect",
+            Timer::Version(..) => "IKE SA",
+        };
+        Some((at, reason))
     }
 
     /// The next effect to carry out.

@@ -40,18 +40,9 @@ impl Timers {
         Some(timer)
     }
 
-    /// When the next timer is due, and what it is for.
-    pub(crate) fn next(&self) -> Option<(Instant, &'static str)> {
-        self.due.first().map(|(at, timer)| {
-            let reason = match timer {
-                Timer::Isakmp(_) | Timer::Calls => "ISAKMP SA",
-                Timer::Child(_) => "child SA",
-                Timer::Holder(_) => "holder of a network",
-                Timer::Reconnect(_) => "reconnect",
-                Timer::Version(..) => "IKE SA",
-            };
-            (*at, reason)
-        })
+    /// The next timer, and when it is due.
+    pub(crate) fn next(&self) -> Option<(Instant, &Timer)> {
+        self.due.first().map(|(at, timer)| (*at, timer))
     }
 
     pub(crate) fn is_armed(&self, timer: &Timer) -> bool {

@@ -3,12 +3,45 @@
 use crate::ike::explain::Refusal;
 use crate::ike::retransmit::{Due, Retransmit};
 use crate::ike::trace::Trace;
+use crate::ike::v1::mode_config::has_user;
 use crate::ike::v1::room::V1;
 use crate::ike::v1::sa::state_of;
-use crate::ike::v1::sa::{Exchange, IsakmpSa, State};
+use crate::ike::v1::sa::{Established, Exchange, IsakmpSa, State};
 use crate::limits;
 use crate::names::ConnId;
 use crate::time::Instant;
+
+/// Why the timer of an SA is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Reason {
+    Phase1Message,
+    HalfOpen,
+    Exchange,
+    Lifetime,
+    Rekey,
+    XauthStart,
+    XauthEnd,
+    Probe,
+    Replaced,
+    NatKeepalive,
+}
+
+impl Reason {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Phase1Message => "phase 1: message sent again",
+            Self::HalfOpen => "phase 1: half-open SA given up",
+            Self::Exchange => "message of an exchange sent again",
+            Self::Lifetime => "phase 1: lifetime expired",
+            Self::Rekey => "phase 1: rekey",
+            Self::XauthStart => "Xauth: first request",
+            Self::XauthEnd => "Xauth: given up",
+            Self::Probe => "dead peer detection",
+            Self::Replaced => "phase 1: replaced SA deleted",
+            Self::NatKeepalive => "NAT keepalive",
+        }
+    }
+}
 
 impl V1<'_> {
     /// The timer of an SA is due.
@@ -42,27 +75,30 @@ impl V1<'_> {
         }
     }
 
-    pub(crate) fn isakmp_deadline(&self, sa: &IsakmpSa) -> Option<Instant> {
-        let phase1 = sa.retransmit.as_ref().map(Retransmit::deadline);
-        let Some(established) = sa.established() else {
-            let end = Self::half_open_until(sa);
-            return Some(phase1.map_or(end, |at| at.min(end)));
-        };
-        let exchanges = established.exchanges.values().filter_map(Exchange::deadline).min();
+    /// Everything that an SA waits for, each for one reason.
+    fn deadlines(sa: &IsakmpSa) -> impl Iterator<Item = (Instant, Reason)> {
+        let established = sa.established();
+        let exchange = established.and_then(|it| it.exchanges.values().filter_map(Exchange::deadline).min());
+        let at = |field: fn(&Established) -> Option<Instant>| established.and_then(field);
         [
-            phase1,
-            exchanges,
-            Some(established.expires),
-            established.renew,
-            established.xauth_start,
-            established.xauth_end,
-            established.dpd.next,
-            established.retire,
-            established.nat_keepalive,
+            (sa.retransmit.as_ref().map(Retransmit::deadline), Reason::Phase1Message),
+            (established.is_none().then(|| Self::half_open_until(sa)), Reason::HalfOpen),
+            (exchange, Reason::Exchange),
+            (at(|it| Some(it.expires)), Reason::Lifetime),
+            (at(|it| it.renew), Reason::Rekey),
+            (at(|it| it.xauth_start), Reason::XauthStart),
+            (at(|it| it.xauth_end), Reason::XauthEnd),
+            (at(|it| it.dpd.next), Reason::Probe),
+            (at(|it| it.retire), Reason::Replaced),
+            (at(|it| it.nat_keepalive), Reason::NatKeepalive),
         ]
         .into_iter()
-        .flatten()
-        .min()
+        .filter_map(|(at, reason)| Some((at?, reason)))
+    }
+
+    /// The next thing that an SA waits for.
+    pub(crate) fn next_deadline(sa: &IsakmpSa) -> Option<(Instant, Reason)> {
+        Self::deadlines(sa).min()
     }
 
     /// A timer of an ISAKMP SA is due.
@@ -101,5 +137,95 @@ impl V1<'_> {
         self.refuse(Some(sa), path, silence);
         sa.dead = true;
         self.call_next_peer(sa);
+    }
+
+    // ---- time
+    // ---------------------------------------------------------------------------------------------------
+
+    /// Does what is due for an established SA.
+    pub(crate) fn established_timeout(&mut self, sa: &mut IsakmpSa) {
+        let now = self.cx.now;
+        let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        let Some(established) = sa.established_mut() else { return };
+        if established.expires <= now || due(established.retire) {
+            let reason = if due(established.retire) { "replaced" } else { "lifetime expired" };
+            self.delete_isakmp(sa, reason);
+            return;
+        }
+        if due(established.xauth_end) {
+            self.delete_isakmp(sa, "Xauth took too long");
+            return;
+        }
+        if due(established.xauth_start) {
+            established.xauth_start = None;
+            self.request_xauth(sa, None);
+        }
+        self.repeat_exchanges(sa);
+        let Some(established) = sa.established_mut() else { return };
+        if due(established.renew) {
+            established.renew = None;
+            self.renew_phase1(sa);
+        }
+        let interval = self.nat_keepalive_interval();
+        let Some(established) = sa.established_mut() else { return };
+        if due(established.nat_keepalive) {
+            established.nat_keepalive = Some(now + interval);
+            let path = sa.path;
+            self.cx.out.effect(crate::ike::io::Effect::NatKeepalive { path });
+        }
+        if sa.established().is_some_and(|established| due(established.dpd.next)) {
+            self.probe(sa);
+        }
+    }
+
+    fn repeat_exchanges(&mut self, sa: &mut IsakmpSa) {
+        let now = self.cx.now;
+        let Some(established) = sa.established_mut() else { return };
+        // a child SA that has ended in the meantime, for whatever reason, needs no third message
+        let children = &self.cx.children;
+        established.exchanges.retain(|_, exchange| match exchange {
+            Exchange::QuickResponder(quick) => children.contains_key(&quick.child),
+            _ => true,
+        });
+        let mut failed = Vec::new();
+        let mut resend = Vec::new();
+        for (id, exchange) in &mut established.exchanges {
+            let Some(retransmit) = exchange.retransmit() else { continue };
+            match retransmit.poll(now) {
+                crate::ike::retransmit::Due::Wait => {}
+                crate::ike::retransmit::Due::Resend => {
+                    resend.push((retransmit.path, retransmit.bytes.clone()))
+                }
+                crate::ike::retransmit::Due::GiveUp => failed.push(*id),
+            }
+        }
+        for (path, bytes) in resend {
+            self.step(sa, || Trace::Resent(state_of(sa), sa.initiator));
+            self.cx.out.transmit(path, bytes);
+        }
+        for id in failed {
+            let exchange = sa.established_mut().and_then(|established| {
+                established.ivs.forget(id);
+                established.exchanges.remove(&id)
+            });
+            let path = sa.path;
+            let silence = Self::silence(sa);
+            self.refuse(Some(sa), path, silence);
+            match exchange {
+                Some(Exchange::QuickInitiator(quick)) => self.quick_mode_failed(sa, &quick),
+                Some(Exchange::QuickResponder(quick)) => {
+                    self.end_child(quick.child, "no third message", true)
+                }
+                Some(Exchange::ConfigSet { lease, .. }) => {
+                    self.cx.give_back(lease);
+                    // a peer without a user may be a gateway that knows no mode-config
+                    if has_user(sa) {
+                        self.delete_isakmp(sa, "no answer");
+                    }
+                }
+                // a peer that does not answer Xauth or mode-config has left
+                _ => self.delete_isakmp(sa, "no answer"),
+            }
+        }
     }
 }

@@ -10,11 +10,10 @@ use crate::ike::event::EventKind;
 use crate::ike::explain::Refusal;
 use crate::ike::lifetime::Lifetimes;
 use crate::ike::trace::{EngineStep, Fsm, FsmInput, PayloadName, Trace};
-use crate::ike::v1::mode_config::has_user;
 use crate::ike::v1::phase1::keepalive_of;
 use crate::ike::v1::room::V1;
+use crate::ike::v1::sa::IsakmpSa;
 use crate::ike::v1::sa::state_of;
-use crate::ike::v1::sa::{Exchange, IsakmpSa};
 use crate::ike::vendor::Vendor;
 use crate::limits;
 use crate::names::{PeerId, Spi};
@@ -360,96 +359,6 @@ impl V1<'_> {
             self.with_sa(id, |_, other| other.dead = true);
         }
         sa.dead = true;
-    }
-
-    // ---- time
-    // ---------------------------------------------------------------------------------------------------
-
-    /// Does what is due for an established SA.
-    pub(crate) fn established_timeout(&mut self, sa: &mut IsakmpSa) {
-        let now = self.cx.now;
-        let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
-        let Some(established) = sa.established_mut() else { return };
-        if established.expires <= now || due(established.retire) {
-            let reason = if due(established.retire) { "replaced" } else { "lifetime expired" };
-            self.delete_isakmp(sa, reason);
-            return;
-        }
-        if due(established.xauth_end) {
-            self.delete_isakmp(sa, "Xauth took too long");
-            return;
-        }
-        if due(established.xauth_start) {
-            established.xauth_start = None;
-            self.request_xauth(sa, None);
-        }
-        self.repeat_exchanges(sa);
-        let Some(established) = sa.established_mut() else { return };
-        if due(established.renew) {
-            established.renew = None;
-            self.renew_phase1(sa);
-        }
-        let interval = self.nat_keepalive_interval();
-        let Some(established) = sa.established_mut() else { return };
-        if due(established.nat_keepalive) {
-            established.nat_keepalive = Some(now + interval);
-            let path = sa.path;
-            self.cx.out.effect(crate::ike::io::Effect::NatKeepalive { path });
-        }
-        if sa.established().is_some_and(|established| due(established.dpd.next)) {
-            self.probe(sa);
-        }
-    }
-
-    fn repeat_exchanges(&mut self, sa: &mut IsakmpSa) {
-        let now = self.cx.now;
-        let Some(established) = sa.established_mut() else { return };
-        // a child SA that has ended in the meantime, for whatever reason, needs no third message
-        let children = &self.cx.children;
-        established.exchanges.retain(|_, exchange| match exchange {
-            Exchange::QuickResponder(quick) => children.contains_key(&quick.child),
-            _ => true,
-        });
-        let mut failed = Vec::new();
-        let mut resend = Vec::new();
-        for (id, exchange) in &mut established.exchanges {
-            let Some(retransmit) = exchange.retransmit() else { continue };
-            match retransmit.poll(now) {
-                crate::ike::retransmit::Due::Wait => {}
-                crate::ike::retransmit::Due::Resend => {
-                    resend.push((retransmit.path, retransmit.bytes.clone()))
-                }
-                crate::ike::retransmit::Due::GiveUp => failed.push(*id),
-            }
-        }
-        for (path, bytes) in resend {
-            self.step(sa, || Trace::Resent(state_of(sa), sa.initiator));
-            self.cx.out.transmit(path, bytes);
-        }
-        for id in failed {
-            let exchange = sa.established_mut().and_then(|established| {
-                established.ivs.forget(id);
-                established.exchanges.remove(&id)
-            });
-            let path = sa.path;
-            let silence = Self::silence(sa);
-            self.refuse(Some(sa), path, silence);
-            match exchange {
-                Some(Exchange::QuickInitiator(quick)) => self.quick_mode_failed(sa, &quick),
-                Some(Exchange::QuickResponder(quick)) => {
-                    self.end_child(quick.child, "no third message", true)
-                }
-                Some(Exchange::ConfigSet { lease, .. }) => {
-                    self.cx.give_back(lease);
-                    // a peer without a user may be a gateway that knows no mode-config
-                    if has_user(sa) {
-                        self.delete_isakmp(sa, "no answer");
-                    }
-                }
-                // a peer that does not answer Xauth or mode-config has left
-                _ => self.delete_isakmp(sa, "no answer"),
-            }
-        }
     }
 
     /// Ends an SA and sends a delete to the peer.

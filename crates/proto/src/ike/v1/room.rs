@@ -124,7 +124,7 @@ impl V1<'_> {
         if let Some(established) = sa.established() {
             self.cx.sas_of.insert((established.peer, sa.id));
         }
-        let deadline = self.isakmp_deadline(&sa);
+        let deadline = Self::next_deadline(&sa).map(|(at, _)| at);
         self.cx.timers.arm(Timer::Isakmp(sa.id), deadline);
         self.own.sas.insert(sa.id, sa);
     }

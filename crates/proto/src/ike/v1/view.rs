@@ -3,13 +3,19 @@
 use crate::ike::context::Context;
 use crate::ike::snapshot::IsakmpView;
 use crate::ike::v1::phase1::keepalive_of;
-use crate::ike::v1::room::Tables;
+use crate::ike::v1::room::{Tables, V1};
 use crate::ike::v1::sa::{IsakmpSa, state_of};
 use crate::ike::vendor::Vendor;
 use crate::names::{ConnId, Untrusted};
 use std::net::IpAddr;
 
 impl Tables {
+    /// What an SA waits for next.
+    pub(crate) fn waits_for(&self, id: ConnId) -> &'static str {
+        let next = self.sas.get(&id).and_then(|sa| V1::next_deadline(sa));
+        next.map_or("phase 1", |(_, reason)| reason.name())
+    }
+
     /// All SAs, with those of peers that have sent only message 1, as far as they are listed.
     pub(crate) fn views(&self, cx: &Context) -> impl Iterator<Item = IsakmpView> {
         let called = self.calls.shown_ids().filter_map(|id| self.calls.shown(id));
