@@ -15,8 +15,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A message takes no longer. In builds without optimisation it may take ten times as long.
-const LONGEST: Duration = Duration::from_millis(if cfg!(debug_assertions) { 10 } else { 1 });
+/// A message takes no longer, even in a build without optimisation.
+const LONGEST: Duration = Duration::from_millis(1);
 
 pub(crate) fn tests() -> Vec<Test> {
     vec![
@@ -71,7 +71,17 @@ impl Listening {
             let from = path(ip(HUB), remote, 500);
             let began = std::time::Instant::now();
             let mut sent = self.bench.datagram(from, message);
-            let took = began.elapsed();
+            let mut took = began.elapsed();
+            if took >= LONGEST {
+                // the machine may have done something else meanwhile
+                let again = (0..5).map(|_| {
+                    let mut bench = Self::new(self.pause).bench;
+                    let began = std::time::Instant::now();
+                    bench.datagram(from, message);
+                    began.elapsed()
+                });
+                took = took.min(again.min().unwrap());
+            }
             if took > self.slowest.0 {
                 self.slowest = (took, format!("{name}: {}", Message(message)));
             }
