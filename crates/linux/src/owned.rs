@@ -314,7 +314,9 @@ impl Ledger {
         self.unsaved = self.write().err().map(|error| error.to_string());
     }
 
-    /// Writes a new file next to the old one and replaces it; an empty ledger has no file.
+    /// Writes a new file next to the old one and replaces it; an empty ledger has no file. It does
+    /// not wait until the disk has it: a power failure ends what it is about as well, while a busy
+    /// disk takes seconds, for which everything would wait that changes the machine.
     fn write(&self) -> Result<(), Error> {
         let Some(path) = &self.path else { return Ok(()) };
         if self.entries.is_empty() {
@@ -331,7 +333,6 @@ impl Ledger {
         let write = || -> std::io::Result<()> {
             let mut file = std::fs::File::create(&fresh)?;
             file.write_all(text.as_bytes())?;
-            file.sync_all()?;
             // what is written counts more than who can read it
             let _kept = privilege::leave_to_owner_of_folder(&fresh);
             std::fs::rename(&fresh, path)

@@ -10,10 +10,15 @@
 mod captures;
 #[path = "vectors/keys.rs"]
 mod keys;
+#[path = "vectors/listening.rs"]
+mod listening;
 #[path = "vectors/malformed.rs"]
 mod malformed;
 #[path = "vectors/packets.rs"]
 mod packets;
+#[path = "support/peer.rs"]
+mod peer;
+mod support;
 #[path = "vectors/transcript.rs"]
 mod transcript;
 #[path = "vectors/wireshark.rs"]
@@ -74,6 +79,7 @@ fn main() -> ExitCode {
     add("HUBWARD_VECTORS", keys::tests());
     add("HUBWARD_VECTORS", wireshark::tests());
     add("HUBWARD_VECTORS", malformed::tests());
+    add("HUBWARD_VECTORS", listening::tests());
     add("HUBWARD_CAPTURES", captures::tests());
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -1,6 +1,7 @@
 //! Reads files written by others, up to a size that no valid file exceeds: a device file or a log
 //! by mistake must not fill the memory.
 
+use crate::base::disk;
 use anyhow::Context as _;
 use std::fs::{File, Metadata};
 use std::io::{Read as _, Write as _};
@@ -51,9 +52,9 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
         give(new.as_file(), &path, &old);
         new.as_file().set_permissions(old.permissions()).with_context(cannot_write)?;
     }
-    new.as_file().sync_all().with_context(cannot_write)?;
+    disk::sync(new.as_file(), &path).with_context(cannot_write)?;
     new.persist(&path).map_err(|error| error.error).with_context(cannot_write)?;
-    File::open(folder).and_then(|folder| folder.sync_all()).with_context(cannot_write)
+    File::open(folder).and_then(|opened| disk::sync(&opened, folder)).with_context(cannot_write)
 }
 
 /// Gives a new file the owner of another, if it has not. One who may not do that keeps the file.

@@ -6,13 +6,16 @@
 //! whoever logged in from there before does not wait for the others, unless they try his name. The failures of a user at many addresses count
 //! only against addresses that have failed themselves: the right password from an address that
 //! never failed is always checked.
+//!
+//! [`Lockout::waiting`] says who waits, for `show aaa local user lockout` and `why`.
 
 use hubward_crypto::mac;
 use hubward_crypto::suite::HashAlg;
+use hubward_proto::names::Untrusted;
 use hubward_proto::time::Instant;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Failures after which a user waits at an address; as many tries as Xauth and SSH give at once.
@@ -25,6 +28,10 @@ const OF_A_USER: Measure = Measure { free: 20, longest: Duration::from_secs(60) 
 const FORGOTTEN: Duration = Duration::from_secs(15 * 60);
 /// Rows of each table; the one that was not changed for the longest time gives way.
 const ROWS: usize = 4096;
+/// Bytes of a user's name that are remembered to show it.
+const SHOWN: usize = 64;
+/// What the names of `enable` begin with; no user has such a name.
+const ENABLE: &str = "\0enable ";
 
 /// How long the wait is after so many failures.
 struct Measure {
@@ -68,12 +75,85 @@ impl User {
     }
 }
 
+/// The name under which failures of `enable LEVEL` of a user who has logged in are counted.
+pub(crate) fn of_enable(level: u8, user: &str) -> String {
+    format!("{ENABLE}{level} {user}")
+}
+
+/// Whose passwords are not checked for now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// One user's, at one address. For `enable`, its level, and the user who has logged in.
+    UserAt { user: Untrusted, enable: Option<u8>, source: IpAddr },
+    /// Those of all users at one address, except of those who logged in from there before.
+    AnyAt { source: IpAddr },
+    /// One user's, at all addresses from which any password was wrong; this one was the last.
+    UserEverywhere { user: Untrusted, enable: Option<u8>, last: IpAddr },
+}
+
+impl Whose {
+    /// The user's name, if it is one user's; for `enable`, that of the user who has logged in.
+    pub(crate) fn user(&self) -> Option<&Untrusted> {
+        match self {
+            Self::UserAt { user, .. } | Self::UserEverywhere { user, .. } => Some(user),
+            Self::AnyAt { .. } => None,
+        }
+    }
+
+    /// The level of `enable`, if it is its password.
+    pub(crate) fn enable(&self) -> Option<u8> {
+        match self {
+            Self::UserAt { enable, .. } | Self::UserEverywhere { enable, .. } => *enable,
+            Self::AnyAt { .. } => None,
+        }
+    }
+
+    /// The address, or the last one. Of IPv6, it is the first of its network.
+    pub(crate) fn source(&self) -> IpAddr {
+        match self {
+            Self::UserAt { source, .. } | Self::AnyAt { source } => *source,
+            Self::UserEverywhere { last, .. } => *last,
+        }
+    }
+}
+
+/// Somebody who is locked out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LockedOut {
+    pub(crate) whose: Whose,
+    /// Wrong passwords that were counted.
+    pub(crate) failures: u32,
+    /// When the wait began: at the last wrong password.
+    pub(crate) since: Instant,
+    /// When a password is checked again.
+    pub(crate) until: Instant,
+}
+
 /// What is counted of one key.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Row {
     failures: u32,
     /// When it was last changed.
     since: Instant,
+    /// The beginning of the user's name, where one is counted.
+    name: Arc<[u8]>,
+    /// Where the last failure came from.
+    last: Source,
+}
+
+impl Row {
+    /// The user's name, and the level of `enable`.
+    fn user(&self) -> (Untrusted, Option<u8>) {
+        let enable = self.name.strip_prefix(ENABLE.as_bytes()).and_then(|rest| {
+            let space = rest.iter().position(|byte| *byte == b' ')?;
+            let (level, name) = rest.split_at(space);
+            Some((std::str::from_utf8(level).ok()?.parse().ok()?, name.get(1..)?))
+        });
+        match enable {
+            Some((level, name)) => (Untrusted::new(name), Some(level)),
+            None => (Untrusted::new(&*self.name), None),
+        }
+    }
 }
 
 /// Rows of which the oldest gives way.
@@ -90,18 +170,19 @@ impl<K> Default for Table<K> {
 }
 
 impl<K: Copy + Ord> Table<K> {
-    fn get(&self, key: K, now: Instant) -> Option<Row> {
-        self.rows.get(&key).copied().filter(|row| now.since(row.since) < FORGOTTEN)
+    fn get(&self, key: K, now: Instant) -> Option<&Row> {
+        self.rows.get(&key).filter(|row| now.since(row.since) < FORGOTTEN)
     }
 
-    fn set(&mut self, key: K, failures: u32, now: Instant) {
+    fn set(&mut self, key: K, row: Row) {
         self.remove(key);
+        let now = row.since;
         if self.rows.len() >= ROWS
             && let Some((_, oldest)) = self.by_age.first().copied()
         {
             self.remove(oldest);
         }
-        self.rows.insert(key, Row { failures, since: now });
+        self.rows.insert(key, row);
         self.by_age.insert((now, key));
     }
 
@@ -111,14 +192,37 @@ impl<K: Copy + Ord> Table<K> {
         }
     }
 
-    fn count(&mut self, key: K, now: Instant) {
-        let failures = self.get(key, now).map_or(0, |row| row.failures);
-        self.set(key, failures.saturating_add(1), now);
+    fn count(&mut self, key: K, name: &Arc<[u8]>, last: Source, now: Instant) {
+        let failures = self.get(key, now).map_or(0, |row| row.failures).saturating_add(1);
+        self.set(key, Row { failures, since: now, name: Arc::clone(name), last });
     }
 
     fn wait(&self, key: K, measure: &Measure, now: Instant) -> Duration {
         let row = self.get(key, now);
         row.map_or(Duration::ZERO, |row| measure.wait(row.failures).saturating_sub(now.since(row.since)))
+    }
+
+    /// Those who wait.
+    fn waiting<'t>(
+        &'t self,
+        measure: &'t Measure,
+        now: Instant,
+        whose: impl Fn(&K, &Row) -> Whose + 't,
+    ) -> impl Iterator<Item = LockedOut> + 't {
+        self.rows.iter().filter_map(move |(key, row)| {
+            let until = row.since + measure.wait(row.failures);
+            let locked =
+                || LockedOut { whose: whose(key, row), failures: row.failures, since: row.since, until };
+            (until > now).then(locked)
+        })
+    }
+
+    /// Removes all for which this holds, and returns them.
+    fn remove_where(&mut self, holds: impl Fn(&K, &Row) -> bool) -> Vec<K> {
+        let gone: Vec<_> =
+            self.rows.iter().filter(|(key, row)| holds(key, row)).map(|(key, _)| *key).collect();
+        gone.iter().for_each(|key| self.remove(*key));
+        gone
     }
 }
 
@@ -166,11 +270,12 @@ impl Lockout {
 
     /// A password was wrong.
     pub(crate) fn failed(&self, from: IpAddr, user: &str, now: Instant) {
-        let (source, user) = (Source::of(from), User::of(user));
+        let (source, key) = (Source::of(from), User::of(user));
+        let name: Arc<[u8]> = user.as_bytes().get(..SHOWN).unwrap_or(user.as_bytes()).into();
         let mut tables = self.tables();
-        tables.here.count((source, user), now);
-        tables.addresses.count(source, now);
-        tables.users.count(user, now);
+        tables.here.count((source, key), &name, source, now);
+        tables.addresses.count(source, &Arc::default(), source, now);
+        tables.users.count(key, &name, source, now);
     }
 
     /// A user logged in. Only what he failed at this address is forgotten: with a password of his
@@ -179,7 +284,46 @@ impl Lockout {
         let key = (Source::of(from), User::of(user));
         let mut tables = self.tables();
         tables.here.remove(key);
-        tables.welcome.set(key, 0, now);
+        tables.welcome.set(key, Row { failures: 0, since: now, name: Arc::default(), last: key.0 });
+    }
+
+    /// Who waits now, those first whose wait began last.
+    pub(crate) fn waiting(&self, now: Instant) -> Vec<LockedOut> {
+        let tables = self.tables();
+        let here = tables.here.waiting(&OF_A_USER_HERE, now, |(source, _), row| {
+            let (user, enable) = row.user();
+            Whose::UserAt { user, enable, source: source.0 }
+        });
+        let addresses =
+            tables.addresses.waiting(&OF_AN_ADDRESS, now, |source, _| Whose::AnyAt { source: source.0 });
+        let users = tables.users.waiting(&OF_A_USER, now, |_, row| {
+            let (user, enable) = row.user();
+            Whose::UserEverywhere { user, enable, last: row.last.0 }
+        });
+        let mut all: Vec<_> = here.chain(users).chain(addresses).collect();
+        all.sort_by_key(|locked| std::cmp::Reverse(locked.since));
+        all
+    }
+
+    /// Forgets the failures of one user, and of the addresses from which he failed; or all. His
+    /// next password is checked at once, wherever it comes from. Returns whether there were any.
+    pub(crate) fn forget(&self, user: Option<&str>) -> bool {
+        let mut tables = self.tables();
+        let Some(user) = user else {
+            let Tables { here, addresses, users, welcome: _ } = &mut *tables;
+            let any = !here.rows.is_empty() || !users.rows.is_empty() || !addresses.rows.is_empty();
+            (*here, *addresses, *users) = Default::default();
+            return any;
+        };
+        let name = Untrusted::new(user);
+        let is_his = |key: User, row: &Row| {
+            let (of, enable) = row.user();
+            key == User::of(user) || enable.is_some() && of == name
+        };
+        let gone = tables.here.remove_where(|(_, key), row| is_his(*key, row));
+        gone.iter().for_each(|(source, _)| tables.addresses.remove(*source));
+        let everywhere = tables.users.remove_where(|key, row| is_his(*key, row));
+        !gone.is_empty() || !everywhere.is_empty()
     }
 }
 
@@ -299,6 +443,72 @@ mod tests {
         assert_eq!(tables.welcome.rows.len(), ROWS);
         assert!(tables.addresses.rows.contains_key(&Source(address(19_999))));
         assert!(!tables.addresses.rows.contains_key(&Source(address(0))));
+    }
+
+    /// What is shown of those who wait is what keeps them out; when nobody waits, nobody is shown.
+    #[test]
+    fn whoever_waits_is_shown_with_the_end_of_the_wait() {
+        let lockout = Lockout::default();
+        (0..3).for_each(|_| lockout.failed(address(1), "anna", at(10)));
+        (0..3).for_each(|_| lockout.failed(address(2), &of_enable(15, "admin"), at(11)));
+        let user = |name: &str| Untrusted::new(name);
+        let here = LockedOut {
+            whose: Whose::UserAt { user: user("anna"), enable: None, source: address(1) },
+            failures: 3,
+            since: at(10),
+            until: at(12),
+        };
+        let enable = LockedOut {
+            whose: Whose::UserAt { user: user("admin"), enable: Some(15), source: address(2) },
+            failures: 3,
+            since: at(11),
+            until: at(13),
+        };
+        assert_eq!(lockout.waiting(at(11)), [enable.clone(), here]);
+        assert_eq!(lockout.waiting(at(12)), [enable]);
+        assert_eq!(lockout.waiting(at(13)), []);
+        (0..20).for_each(|number| lockout.failed(address(10 + number), "bert", at(20)));
+        let everywhere = LockedOut {
+            whose: Whose::UserEverywhere { user: user("bert"), enable: None, last: address(29) },
+            failures: 20,
+            since: at(20),
+            until: at(22),
+        };
+        assert_eq!(lockout.waiting(at(20)), [everywhere]);
+        (0..10).for_each(|number| lockout.failed(address(5), &format!("user{number}"), at(30)));
+        let any = lockout.waiting(at(30)).remove(0);
+        assert_eq!((any.whose, any.until), (Whose::AnyAt { source: address(5) }, at(32)));
+    }
+
+    /// Whose failures are forgotten comes in at once, wherever he failed; others still wait.
+    #[test]
+    fn an_operator_ends_a_lockout() {
+        let lockout = Lockout::default();
+        (0..12).for_each(|_| lockout.failed(address(1), "Anna", at(10)));
+        (0..12).for_each(|_| lockout.failed(address(2), "anna", at(10)));
+        (0..5).for_each(|_| lockout.failed(address(2), &of_enable(15, "anna"), at(10)));
+        (0..5).for_each(|_| lockout.failed(address(3), "bert", at(10)));
+        assert!(!lockout.forget(Some("carl")));
+        assert!(lockout.forget(Some("anna")));
+        for place in [1, 2, 3] {
+            assert_eq!(lockout.wait(address(place), "anna", at(10)), None, "{place}");
+        }
+        assert_eq!(lockout.wait(address(2), &of_enable(15, "anna"), at(10)), None);
+        assert!(lockout.wait(address(3), "bert", at(10)).is_some());
+        assert_eq!(lockout.waiting(at(10)).len(), 1);
+        assert!(lockout.forget(None));
+        assert_eq!(lockout.waiting(at(10)), []);
+        assert_eq!(lockout.wait(address(3), "bert", at(10)), None);
+        assert!(!lockout.forget(None));
+    }
+
+    /// A stranger's name takes no more room than a user's.
+    #[test]
+    fn a_long_name_is_cut() {
+        let lockout = Lockout::default();
+        (0..3).for_each(|_| lockout.failed(address(1), &"a".repeat(100_000), at(0)));
+        let shown = lockout.waiting(at(0)).remove(0);
+        assert_eq!(shown.whose.user().map(|user| user.to_string().len()), Some(SHOWN));
     }
 
     #[test]

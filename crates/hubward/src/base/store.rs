@@ -2,6 +2,7 @@
 //! A disk that is full, read-only or broken stops nothing: it is reported, and everything is saved
 //! again once there is room.
 
+use crate::base::disk;
 use anyhow::bail;
 use hubward_linux::owned::set_aside;
 use hubward_linux::privilege::leave_to_owner_of_folder;
@@ -190,7 +191,7 @@ impl Store {
         let mut kept = locked(&self.0.kept);
         kept.let_go_of_a_lost_file();
         match kept.database.take() {
-            Some(database) => match guarded(|| put(&database, table, rows)) {
+            Some(database) => match guarded(|| kept.ready().and_then(|()| put(&database, table, rows))) {
                 Ok(()) => kept.database = Some(database),
                 // after such an error it takes nothing more until it is opened again
                 Err(fault) => {
@@ -229,7 +230,8 @@ impl Kept {
     fn reopen(&mut self, memory: &Mutex<Content>) -> Result<(), Fault> {
         let Some(path) = self.path.clone() else { return Ok(()) };
         self.tried = Some(Instant::now());
-        let mut opened = folder_of(&path).and_then(|()| self.open_file(&path, memory));
+        let opened = self.ready().and_then(|()| folder_of(&path));
+        let mut opened = opened.and_then(|()| self.open_file(&path, memory));
         if let Err(Fault::Broken(why)) = &opened {
             let moved = set_aside(&path);
             if self.trouble.as_ref() != Some(why) {
@@ -301,6 +303,12 @@ impl Kept {
                 Err(fault)
             }
         }
+    }
+
+    /// Waits, or fails, where a test ordered that of the disk.
+    fn ready(&self) -> Result<(), Fault> {
+        let Some(path) = &self.path else { return Ok(()) };
+        disk::ready(path).map_err(|error| Fault::Disk(format!("cannot write {}: {error}", path.display())))
     }
 
     /// Tells what changed about keeping.

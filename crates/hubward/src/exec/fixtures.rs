@@ -4,6 +4,7 @@
 use super::table::{self, Run};
 use crate::base::console_lines::{LineName, UserLine};
 use crate::base::format::Format;
+use crate::base::lockout::{LockedOut, Whose};
 use crate::dataplane::offload::Offloads;
 use crate::exec::command::{Caller, Context, Output};
 use crate::exec::layout::Shown;
@@ -192,6 +193,28 @@ fn guarded(parsed: &Parsed, interfaces: &[InterfaceView], wall: Duration) -> Vie
     View { missing: None, guarded: ruleset.guarded, granted, counts: Some(counts) }
 }
 
+/// One lock-out of each kind.
+fn locked_out() -> Vec<LockedOut> {
+    let user = |name: &str| Untrusted::new(name);
+    let source = CLIENT.into();
+    let whose = [
+        (5, 3, Whose::UserAt { user: user("gfullage"), enable: None, source }),
+        (
+            4,
+            12,
+            Whose::UserAt { user: user("admin"), enable: Some(15), source: "10.1.1.50".parse().unwrap() },
+        ),
+        (
+            24,
+            40,
+            Whose::UserEverywhere { user: user("root"), enable: None, last: "192.0.2.9".parse().unwrap() },
+        ),
+        (12, 41, Whose::AnyAt { source: "192.0.2.9".parse().unwrap() }),
+    ];
+    let one = |(failures, ago, whose)| LockedOut { whose, failures, since: before(ago), until: after(8) };
+    whose.into_iter().map(one).collect()
+}
+
 /// A gateway that runs a configuration and has these interfaces, without SAs.
 pub(super) fn snapshot(config: &str, interfaces: Vec<InterfaceView>) -> Snapshot {
     let parsed = hubward_config::parse(config);
@@ -273,6 +296,7 @@ pub(super) fn snapshot(config: &str, interfaces: Vec<InterfaceView>) -> Snapshot
             identity: None,
             solved: None,
         }],
+        lockouts: Vec::new(),
         users: vec![UserLine {
             line: LineName::Vty(0),
             user: "admin".into(),
@@ -363,6 +387,7 @@ fn new_spoke() -> Snapshot {
     let before = Traffic { inbound: carried(100), outbound: carried(200) };
     let acl = ("100".to_string(), selector);
     spoke.hits = [(acl, 300)].into();
+    spoke.lockouts = locked_out();
     spoke.flows = vec![Flow { service, selector, path, peer: 1001, before, pairs: vec![old, new] }];
     spoke.peers = peers([(1001, self::before(1529))].into_iter(), &spoke.isakmp, &spoke.flows);
     spoke

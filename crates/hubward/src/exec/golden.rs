@@ -427,6 +427,28 @@ fn no_output_steers_a_terminal() {
     }
 }
 
+/// Who is locked out is told by user and by address, with the end and how to end it; the newest of
+/// them also by `why` alone, before what is wrong with tunnels.
+#[test]
+fn a_lockout_is_explained() {
+    let why = |command: &str| text(command, spoke(), Format::Modern);
+    let of_user = why("why gfullage");
+    assert!(
+        of_user.starts_with(
+            "\nUser gfullage is locked out at 10.51.82.100, from 09:12:44 UTC Mon Nov 23 2026 until 09:12:55 UTC \
+             Mon Nov 23 2026: 5 passwords were wrong there. None is checked meanwhile, not even the right one.\n"
+        ),
+        "{of_user}"
+    );
+    assert!(of_user.contains("`clear aaa local user lockout username gfullage` ends it"), "{of_user}");
+    assert_eq!(why("why 10.51.82.100"), of_user);
+    assert_eq!(why("why 192.0.2.9").matches("locked out").count(), 2);
+    assert!(why("why admin").contains("`enable 15` of user admin is locked out"));
+    let all = why("why");
+    assert_eq!(all.matches("locked out").count(), 1, "{all}");
+    assert!(all.contains("No common phase 1 proposal with 192.0.2.77"), "{all}");
+}
+
 /// `why`: the sentence, both sides, the lines with their text, and what to do.
 #[test]
 fn a_failure_is_explained() {

@@ -9,6 +9,7 @@ mod fixtures;
 #[cfg(test)]
 mod golden;
 mod layout;
+mod lockout;
 mod manage;
 mod ping;
 #[cfg(test)]

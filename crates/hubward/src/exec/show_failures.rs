@@ -2,6 +2,7 @@
 
 use crate::base::date::Date;
 use crate::base::format::Format;
+use crate::base::lockout::LockedOut;
 use crate::exec::command::{Arguments, Context, Output, shown};
 use crate::exec::layout::Layout;
 use crate::manage::desk::PRIVILEGED;
@@ -9,7 +10,7 @@ use crate::translate;
 use crate::views::snapshot::Snapshot;
 use crate::why::explanation::Explanation;
 use crate::why::failure::Failure;
-use crate::why::{explain, notes, print};
+use crate::why::{explain, locked_out, notes, print};
 use hubward_config::Parsed;
 use serde::Serialize;
 use std::io::{self, Write};
@@ -32,11 +33,22 @@ pub(super) fn why(context: &Context, arguments: &Arguments) -> Output {
             failure.peer().to_string() == *who || failure.user().is_some_and(|user| user.to_string() == *who)
         }
     };
+    let of = |locked: &&LockedOut| match &who {
+        None => true,
+        Some(who) => {
+            let user = locked.whose.user().map(ToString::to_string);
+            locked.whose.source().to_string() == *who || user.as_ref() == Some(who)
+        }
+    };
+    let lockouts = context.snapshot.lockouts.iter().filter(of);
     let mut rows = explained(context, about);
     if who.is_none() {
         rows.truncate(NEWEST);
     }
     let solved = rows.iter().all(|row| row.solved.is_some());
+    // whoever guesses must not hide what is wrong with tunnels
+    let lockouts = lockouts.take(if who.is_none() { 1 } else { usize::MAX });
+    rows.splice(..0, lockouts.map(|locked| locked_row(context, locked)));
     let standing = who.as_ref().and_then(|who| standing(&context.snapshot, who, solved));
     let notes = who.as_ref().map_or_else(Vec::new, |who| lifetimes(context, who));
     shown(Why { who, standing, notes, rows })
@@ -77,6 +89,21 @@ fn explained(context: &Context, about: impl Fn(&Failure) -> bool) -> Vec<Failure
         }
     };
     snapshot.failures.iter().filter(|failure| about(failure)).map(row).collect()
+}
+
+/// A lock-out with its explanation.
+fn locked_row(context: &Context, locked: &LockedOut) -> FailureRow {
+    let (since, until) = (context.snapshot.wall_at(locked.since), context.snapshot.wall_at(locked.until));
+    FailureRow {
+        peer: locked.whose.source(),
+        user: locked.whose.user().map(ToString::to_string),
+        first: Date::new(since).iso(),
+        last: Date::new(since).iso(),
+        count: locked.failures.into(),
+        solved: None,
+        explanation: locked_out(locked, since, until),
+        configuration: Vec::new(),
+    }
 }
 
 /// The texts of the lines concerned, without secrets, if the caller may see the configuration.

@@ -3,9 +3,9 @@
 //! is `config/src/help.rs`, one text for each word.
 
 use super::{
-    debug, manage, ping, show_acl, show_config, show_engine, show_failures, show_guard, show_interface,
-    show_ipsec, show_isakmp, show_isakmp_config, show_map, show_pool, show_route, show_session, show_system,
-    show_weak,
+    debug, lockout, manage, ping, show_acl, show_config, show_engine, show_failures, show_guard,
+    show_interface, show_ipsec, show_isakmp, show_isakmp_config, show_map, show_pool, show_route,
+    show_session, show_system, show_weak,
 };
 use crate::exec::command::{Arguments, Context, Output};
 use crate::manage::desk::{Answers, Desk, Outcome, PRIVILEGED, Refusal};
@@ -71,6 +71,7 @@ pub(crate) const ROWS: &[Row] = &[
     manage("undebug all", debug::off),
     manage("undebug crypto {engine|ipsec|isakmp}", debug::off),
     manage("undebug crypto condition peer ipv4 <A.B.C.D:address>", debug::off),
+    manage("clear aaa local user {fail-attempts|lockout} {all|username <name>}", lockout::clear),
     manage("clear crypto guard [<network>]", show_guard::clear),
     manage("reload", manage::reload),
     manage("write [memory]", manage::write),
@@ -79,6 +80,7 @@ pub(crate) const ROWS: &[Row] = &[
         privilege: 1,
         run: Run::Tell(ping::ping),
     },
+    show("show aaa local user lockout", PRIVILEGED, lockout::show),
     show("show access-lists [<name>]", 1, show_acl::lists),
     show("show archive", PRIVILEGED, show_config::archive),
     show("show archive config differences [<file> [<second>]]", PRIVILEGED, manage::differences),

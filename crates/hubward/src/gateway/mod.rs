@@ -605,7 +605,9 @@ impl Gateway {
             anyhow::bail!("{} is not an IOS configuration", self.file.display());
         }
         self.install(Arc::new(parsed))?;
-        startup::keep_unsaved(&self.views, &before.document.print(), &text);
+        if let Some(save) = startup::unsaved(&self.views, before.document.print(), &text) {
+            self.asks.files.later("unsaved", save);
+        }
         self.views.note_saved(&text);
         Ok(())
     }
@@ -647,7 +649,8 @@ impl Gateway {
         let Ready { resolved: Resolved { parsed, translation, status }, machine } = ready;
         // what happened until now happened to the interfaces of the old one
         self.hear();
-        crate::guard::mapping::remember(&self.state, &machine.faces.names);
+        let (state, names) = (self.state.clone(), machine.faces.names.clone());
+        self.asks.files.later("names", move || guard::mapping::remember(&state, &names));
         check::tell(&parsed, Some(&self.parsed));
         self.parsed = parsed;
         self.translation = translation;

@@ -4,13 +4,16 @@ use crate::base::files;
 use crate::views::Views;
 use std::path::Path;
 
-/// The file was read again, and does not contain what was typed at consoles and never saved.
-/// `running` was in force before.
-pub(crate) fn keep_unsaved(views: &Views, running: &str, text: &str) {
-    if running == &*views.saved() || running == text {
-        return;
-    }
-    match keep(views.file(), ".unsaved", running) {
+/// The file was read again. If it does not contain what was typed at consoles and never saved,
+/// returns what saves that; it waits for the disk. `running` was in force before.
+pub(crate) fn unsaved(views: &Views, running: String, text: &str) -> Option<impl FnOnce() + Send + use<>> {
+    let lost = running != *views.saved() && running != text;
+    let file = views.file().to_path_buf();
+    lost.then_some(move || save_unsaved(&file, &running))
+}
+
+fn save_unsaved(file: &Path, running: &str) {
+    match keep(file, ".unsaved", running) {
         Ok(name) => {
             tracing::warn!("what was typed at consoles was not saved; the configuration before is in {name}")
         }

@@ -8,6 +8,7 @@ use crate::debug::{self, Debugging};
 use crate::log::buffer::LogBuffer;
 use crate::log::line::{Body, LogLine, Stamps};
 use crate::log::monitors::Monitors;
+use crate::log::stderr::Stderr;
 use crate::log::syslog::Syslog;
 use crate::supervise::{BEAT, Heart, Supervisor};
 use hubward_config::model::{Config, LogSettings};
@@ -203,7 +204,7 @@ impl Logging {
             // `tracing` writes everything else there, in a machine-readable format as well
             if matches!(line.body, Body::Debug(_)) {
                 let text = line.text(Format::Modern, stamps) + "\n";
-                let _closed = std::io::stderr().lock().write_all(text.as_bytes());
+                let _infallible = Stderr.write_all(text.as_bytes());
             }
         }
         // `no logging on` leaves the console alone

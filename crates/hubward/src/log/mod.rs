@@ -7,5 +7,6 @@ pub(crate) mod layer;
 pub(crate) mod line;
 pub(crate) mod logging;
 pub(crate) mod monitors;
+mod stderr;
 pub(crate) mod subscribe;
 mod syslog;

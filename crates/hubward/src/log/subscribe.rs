@@ -2,6 +2,7 @@
 
 use crate::log::layer::BufferLayer;
 use crate::log::logging::Logging;
+use crate::log::stderr::Stderr;
 use std::sync::Arc;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -16,7 +17,9 @@ pub(crate) fn subscribe(usual: &str, logging: Arc<Logging>) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("HUBWARD_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(usual));
     let stderr = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
+        .with_writer(|| Stderr)
+        // it would print them, and panic if that fails
+        .log_internal_errors(false)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .with_target(false);
     tracing_subscriber::registry().with(filter).with(stderr).with(BufferLayer(logging)).init();

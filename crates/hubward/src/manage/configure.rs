@@ -247,7 +247,8 @@ impl std::fmt::Display for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gateway::startup::keep_unsaved;
+    use crate::base::disk;
+    use crate::gateway::startup;
 
     /// The position of a wrong word is that in the typed line, although its password was hashed.
     #[test]
@@ -321,11 +322,40 @@ mod tests {
         let (file, unsaved) = (folder.path().join("hub.cfg"), folder.path().join("hub.cfg.unsaved"));
         let desk = crate::views::tests::desk_of(&file);
         let saved = desk.views.saved().to_string();
-        keep_unsaved(&desk.views, &saved, "hostname Edited\n");
-        keep_unsaved(&desk.views, "hostname Typed\n", "hostname Typed\n");
-        assert!(!unsaved.exists(), "nothing was typed, or it is in the file");
-        keep_unsaved(&desk.views, "hostname Typed\n", "hostname Edited\n");
+        let keep = |running: &str, text: &str| {
+            let save = startup::unsaved(&desk.views, running.into(), text);
+            save.map(|save| save()).is_some()
+        };
+        assert!(!keep(&saved, "hostname Edited\n"), "nothing was typed");
+        assert!(!keep("hostname Typed\n", "hostname Typed\n"), "it is in the file");
+        assert!(keep("hostname Typed\n", "hostname Edited\n"));
         assert_eq!(std::fs::read_to_string(&unsaved).unwrap(), "hostname Typed\n");
+    }
+
+    /// A disk that returns an error at the last moment: `write memory` says so, the file is the old
+    /// one as a whole, nothing is left beside it, and what runs is still unsaved.
+    #[test]
+    fn a_disk_error_while_saving_is_told_and_leaves_the_old_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("hub.cfg");
+        std::fs::write(&file, "hostname Old\n").unwrap();
+        let desk = crate::views::tests::desk_of(&file);
+        desk.views.note_saved("hostname Old\n");
+        for (error, words) in [(5, "Input/output error"), (28, "No space left on device"), (30, "Read-only")]
+        {
+            disk::order(folder.path(), Duration::ZERO, Some(error));
+            let refused = Place::Startup.save(&desk).unwrap_err().to_string();
+            assert!(
+                refused.starts_with("% Error writing nvram:startup-config (") && refused.contains(words),
+                "{refused}"
+            );
+            assert_eq!(std::fs::read_to_string(&file).unwrap(), "hostname Old\n");
+            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+            assert_eq!(&*desk.views.saved(), "hostname Old\n");
+        }
+        disk::order(folder.path(), Duration::ZERO, None);
+        assert_eq!(Place::Startup.save(&desk).as_deref(), Ok(""));
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), *desk.views.saved());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::base::clock::now;
 use crate::base::console_lines::LineName;
+use crate::base::lockout;
 use crate::gateway::aaa;
 use crate::manage::desk::Desk;
 use crate::shell::enabled::Enabled;
@@ -158,8 +159,7 @@ impl Enable {
 
     /// Whether a password is right, at this time. What a user fails here counts against nobody else.
     fn at(views: &Views, from: IpAddr, user: &str, level: u8, given: &str, now: Instant) -> Enabled {
-        // no user has such a name
-        let name = format!("\0enable {level} {user}");
+        let name = lockout::of_enable(level, user);
         if let Some(wait) = views.lockout.wait(from, &name, now) {
             tracing::warn!(
                 "`enable` of {user} from {from} is not checked for {} s: too many failures",

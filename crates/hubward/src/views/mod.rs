@@ -422,8 +422,9 @@ impl Views {
             .map(|link| (link.index, link.name))
             .collect();
         links.extend(interfaces.iter().filter_map(|view| Some((view.index?, view.name.clone()))));
+        let moment = now();
         Snapshot {
-            now: now(),
+            now: moment,
             wall: clock::wall(),
             started: self.started,
             startup: std::fs::read_to_string(&self.file).ok(),
@@ -460,6 +461,7 @@ impl Views {
             told: self.logging.told(),
             users: self.lines.list(),
             failures: self.failures().failures(),
+            lockouts: self.lockout.waiting(moment),
             parsed,
         }
     }

@@ -2,6 +2,7 @@
 //! It is made off the gateway thread, from what was published to [`crate::views`].
 
 use crate::base::console_lines::UserLine;
+use crate::base::lockout::LockedOut;
 use crate::dataplane::offload;
 use crate::log::buffer::Logged;
 use crate::machine::view::{InterfaceView, Static};
@@ -74,6 +75,8 @@ pub(crate) struct Snapshot {
     pub(crate) users: Vec<UserLine>,
     /// What went wrong with peers, the newest first.
     pub(crate) failures: Vec<Failure>,
+    /// Who is locked out after wrong passwords, the newest first.
+    pub(crate) lockouts: Vec<LockedOut>,
 }
 
 /// A peer and what there is with it.
@@ -317,6 +320,14 @@ impl Snapshot {
     /// How many SAs it has: the cost of making it and of its readers grows with them.
     pub(crate) fn size(&self) -> usize {
         self.isakmp.len() + self.flows.len()
+    }
+
+    /// A moment as a date: time since 1970, UTC.
+    pub(crate) fn wall_at(&self, moment: Instant) -> Duration {
+        match moment >= self.now {
+            true => self.wall + moment.since(self.now),
+            false => self.wall.saturating_sub(self.now.since(moment)),
+        }
     }
 
     /// The name of an interface of the configuration.

@@ -16,10 +16,12 @@ use hubward_proto::ike::lookup::{self, FoundKey};
 use hubward_proto::ike::misfit::{Phase1Misfit, Phase2Misfit};
 use hubward_proto::ike::proposal::{Phase1Difference, Phase2Difference};
 use hubward_proto::ike::snapshot::IsakmpState;
+use hubward_proto::limits;
 use hubward_proto::path::NATT_PORT;
 use hubward_proto::policy::{Authentication, EntryTerms, IsakmpProfile, MapEntry, MapEntryKind, Policy};
 use hubward_proto::wire::registry::notify;
 use std::net::IpAddr;
+use std::time::Duration;
 
 /// Explains a failure by the configuration in force and the policy made of it.
 pub(crate) fn explain(failure: &Failure, parsed: &Parsed, policy: &Policy) -> Explanation {
@@ -221,11 +223,27 @@ fn refused(refusal: &Refusal, failure: &Failure, parsed: &Parsed, policy: &Polic
         .line(acl_lines(parsed, policy, |_| true))
         .advise("There: fewer and wider lines in its crypto access list.")
         .advise("Here: each line of the crypto access lists of the map allows one more; list the peer's networks in a `match address` of its entry."),
-        Refusal::TooFast | Refusal::TooManyHalfOpen => Explanation::new(
-            "flood",
-            format!("Too many attempts: {refusal}. Legitimate peers retry by themselves."),
-        ),
+        Refusal::TooFast | Refusal::TooManyHalfOpen | Refusal::TooManyOfSource => flood(refusal, peer),
         other => Explanation::new("refused", format!("{peer}: {other}.")),
+    }
+}
+
+/// Bounds on what one address, or all together, may initiate: nobody is blocked for a time.
+fn flood(refusal: &Refusal, peer: IpAddr) -> Explanation {
+    let out = Explanation::new(
+        "flood",
+        format!("Too many attempts: {refusal}. Legitimate peers retry by themselves."),
+    );
+    let (burst, known) = (limits::PHASE1_BURST, limits::KNOWN_TIME.as_secs() / 3600);
+    let a_second = |refill: Duration| Duration::from_secs(1).div_duration_f64(refill).round();
+    let (new, here) = (a_second(limits::PHASE1_REFILL), a_second(limits::PHASE1_REFILL_KNOWN));
+    let half_open = limits::HALF_OPEN_TIME.as_secs();
+    match refusal {
+        Refusal::TooFast => out.advise(format!("Here: nothing is blocked, and there is nothing to clear. {peer} may begin {burst} times at once, and then {new} times a second, or {here} if a peer there was established within {known} hours; the next attempt within that is answered.")),
+        Refusal::TooManyOfSource => out
+            .advise(format!("Here: `show crypto isakmp sa` lists the SAs of {peer}, and `clear crypto session remote {peer}` ends them."))
+            .advise("There: something begins again and again without deleting what it had."),
+        _ => out.advise(format!("Here: nothing is blocked. An attempt that its peer does not continue makes room after {half_open} s at the latest; `show crypto isakmp sa` lists them.")),
     }
 }
 

@@ -176,6 +176,7 @@ fn refusals() -> Vec<(Ipv4Addr, Refusal)> {
         spoke(Refusal::Hash),
         spoke(Refusal::NotOffered),
         spoke(Refusal::TooFast),
+        spoke(Refusal::TooManyOfSource),
         spoke(Refusal::TooMany),
         spoke(Refusal::TooManyChildren { limit: 258 }),
         spoke(Refusal::NoPhase2Proposal(Box::new(Phase2Misfit {
@@ -241,7 +242,8 @@ fn sentences() -> BTreeSet<(&'static str, String)> {
         };
         hub.record.note(Duration::ZERO, path, Cause::Refused(refusal));
     }
-    said.extend(hub.explanations().into_iter().map(|one| (one.cause, one.verdict)));
+    let all = hub.explanations().into_iter().chain(super::lockout::of_all_kinds());
+    said.extend(all.map(|one| (one.cause, one.verdict)));
     said
 }
 
@@ -271,6 +273,7 @@ fn causes() -> BTreeSet<&'static str> {
         include_str!("causes.rs"),
         include_str!("clients.rs"),
         include_str!("lifetime.rs"),
+        include_str!("lockout.rs"),
         include_str!("proxies.rs"),
         include_str!("rivals.rs"),
     ];

@@ -13,6 +13,7 @@ mod doc_tests;
 pub(crate) mod explanation;
 pub(crate) mod failure;
 mod lifetime;
+mod lockout;
 pub(crate) mod offline;
 #[cfg(test)]
 mod offline_tests;
@@ -31,3 +32,4 @@ mod world;
 
 pub(crate) use causes::explain;
 pub(crate) use lifetime::notes;
+pub(crate) use lockout::locked_out;

@@ -6,6 +6,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod aggressive;
+mod arrivals;
+mod botnet;
 mod main_mode;
 #[path = "../support/peer.rs"]
 mod peer;

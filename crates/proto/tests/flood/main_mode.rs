@@ -85,7 +85,7 @@ fn eighty_addresses_with_32_half_open_sas_each_lock_no_branch_out() {
     site.assert_in("branches", 40, &out);
 }
 
-fn spare_engine() -> hubward_proto::ike::engine::Engine {
+pub(super) fn spare_engine() -> hubward_proto::ike::engine::Engine {
     let policy = std::sync::Arc::new(super::support::hub_policy());
     hubward_proto::ike::engine::Engine::new(policy, [9; 32], hubward_proto::time::Instant::ORIGIN)
 }

@@ -3,6 +3,10 @@
 /// What each exec command does, by its keywords up to the first that is optional or a choice;
 /// sorted.
 pub(super) const EXEC: &[(&str, &str)] = &[
+    (
+        "clear aaa local user",
+        "Forgets the wrong passwords of one user, or of all, so that the next password is checked at once.",
+    ),
     ("clear access-list counters", "Resets the match counters of access lists."),
     ("clear counters", "Resets the packet counters of interfaces."),
     (
@@ -32,6 +36,10 @@ pub(super) const EXEC: &[(&str, &str)] = &[
     ("ping", "Sends echo requests, by default five; Ctrl-C ends it."),
     ("quit", "Leaves the session."),
     ("reload", "Restarts the gateway with the saved configuration, after asking. Tunnels are deleted."),
+    (
+        "show aaa local user lockout",
+        "Who is locked out after wrong passwords (SSH, `enable`, Xauth), and until when.",
+    ),
     ("show access-lists", "Access lists, with the packets that SAs of their lines carried."),
     ("show archive", "The archive of configurations, which is always empty."),
     (

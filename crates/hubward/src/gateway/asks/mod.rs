@@ -4,12 +4,14 @@
 
 pub(crate) mod alarm;
 pub(crate) mod disk;
+pub(crate) mod files;
 pub(crate) mod leases;
 pub(crate) mod logins;
 
 use crate::base::inbox::Inbox;
 use crate::base::store::Store;
 use crate::gateway::asks::alarm::Alarm;
+use crate::gateway::asks::files::Files;
 use crate::gateway::asks::leases::LeaseDesk;
 use crate::gateway::asks::logins::{Logins, Work};
 use crate::gateway::lease::Leases;
@@ -25,6 +27,8 @@ pub(crate) struct Asks {
     logins: Logins,
     leases: LeaseDesk,
     disk: Alarm,
+    /// Where files are written that nobody waits for.
+    pub(crate) files: Files,
 }
 
 impl Asks {
@@ -51,6 +55,7 @@ impl Asks {
             logins: Logins::start(supervisor, config, gateway, views)?,
             leases: LeaseDesk::start(supervisor, leases, gateway, shown)?,
             disk: disk::start(supervisor, store)?,
+            files: Files::start(supervisor)?,
         })
     }
 
@@ -83,5 +88,6 @@ impl Asks {
     pub(crate) fn look(&mut self) {
         self.leases.look();
         self.disk.look();
+        self.files.look();
     }
 }

@@ -1,0 +1,81 @@
+//! What waits for a disk: `fsync`, which takes seconds on a busy one and returns errors on a broken
+//! one. In test builds both can be ordered for a folder.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+/// Returns when the disk has what was written to a file or folder.
+///
+/// # Errors
+/// The disk has not got it, and may never get it.
+pub(crate) fn sync(file: &File, path: &Path) -> io::Result<()> {
+    ready(path)?;
+    file.sync_all()
+}
+
+/// Called before something at this path is written to the disk by other code.
+///
+/// # Errors
+/// Only those that were ordered.
+#[cfg(not(any(test, feature = "fault-injection")))]
+#[expect(clippy::unnecessary_wraps, reason = "it may fail in test builds")]
+pub(crate) fn ready(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(any(test, feature = "fault-injection"))]
+pub(crate) use faults::ready;
+
+#[cfg(any(test, feature = "fault-injection"))]
+mod faults {
+    use std::io;
+    use std::path::Path;
+    use std::time::Duration;
+
+    /// The environment variable with the folder of orders, as `supervise::injection` has it.
+    const FOLDER: &str = "HUBWARD_INJECT_FAULTS";
+
+    /// A file `disk` in the folder of orders has the milliseconds that each sync takes, and the
+    /// error's number after that, if it shall fail: `5000`, `0 5`.
+    pub(crate) fn ready(path: &Path) -> io::Result<()> {
+        #[cfg(test)]
+        tests::ordered(path)?;
+        let Some(folder) = std::env::var_os(FOLDER) else { return Ok(()) };
+        let Ok(order) = std::fs::read_to_string(Path::new(&folder).join("disk")) else { return Ok(()) };
+        let mut numbers = order.split_whitespace().map_while(|word| word.parse().ok());
+        let time = numbers.next().unwrap_or(0);
+        let error = numbers.next().and_then(|number| i32::try_from(number).ok());
+        fail(Duration::from_millis(time), error)
+    }
+
+    fn fail(time: Duration, error: Option<i32>) -> io::Result<()> {
+        std::thread::sleep(time);
+        error.map_or(Ok(()), |number| Err(io::Error::from_raw_os_error(number)))
+    }
+
+    #[cfg(test)]
+    pub(super) mod tests {
+        use super::*;
+        use std::path::PathBuf;
+        use std::sync::{Mutex, PoisonError};
+
+        /// Folders whose disk is slow or broken.
+        static ORDERS: Mutex<Vec<(PathBuf, Duration, Option<i32>)>> = Mutex::new(Vec::new());
+
+        pub(super) fn ordered(path: &Path) -> io::Result<()> {
+            let orders = ORDERS.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let mut orders = orders.into_iter().filter(|(folder, ..)| path.starts_with(folder));
+            orders.next_back().map_or(Ok(()), |(_, time, error)| fail(time, error))
+        }
+
+        /// From now on every sync below a folder takes this time, and fails with this error.
+        pub(crate) fn order(folder: &Path, time: Duration, error: Option<i32>) {
+            let mut orders = ORDERS.lock().unwrap_or_else(PoisonError::into_inner);
+            orders.push((folder.to_path_buf(), time, error));
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) use faults::tests::order;
