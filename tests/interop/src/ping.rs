@@ -86,6 +86,13 @@ impl Running {
         Ok(Self { process: lab.spawn(name, &command)? })
     }
 
+    /// Like [`Running::start`], from a given source address.
+    pub fn start_from(lab: &Lab, name: &str, ns: &Ns, from: Ipv4Addr, to: Ipv4Addr) -> Result<Self> {
+        let mut command = ns.command("ping");
+        command.args(["-n", "-i", "0.1", "-W", "2", "-I", &from.to_string(), &to.to_string()]);
+        Ok(Self { process: lab.spawn(name, &command)? })
+    }
+
     /// Replies so far.
     pub fn replies(&self) -> u32 {
         sequence_numbers(&self.process.log()).len() as u32

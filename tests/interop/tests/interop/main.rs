@@ -26,6 +26,7 @@ mod headquarters;
 mod interfaces;
 mod kernel;
 mod l2l;
+mod loss;
 mod machine;
 mod nat;
 mod negative;
@@ -112,6 +113,7 @@ fn main() {
         ("headquarters", headquarters::CASES),
         ("crash", crash::CASES),
         ("restart", restart::CASES),
+        ("loss", loss::CASES),
         ("spoke_dhcp", spoke_dhcp::CASES),
         ("soak", soak::CASES),
         ("automation", automation::CASES),
