@@ -15,6 +15,7 @@ pub mod lab;
 pub mod loss;
 pub mod needs;
 pub mod net;
+pub mod once;
 pub mod ping;
 pub mod probes;
 pub mod process;
