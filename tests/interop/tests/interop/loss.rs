@@ -15,7 +15,7 @@ use std::net::Ipv4Addr;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
-use hubward_interop::charon::{Build, Charon, Spoke};
+use hubward_interop::charon::{Build, Charon};
 use hubward_interop::hubward::{Hubward, edit, hub_cfg};
 use hubward_interop::lab::Lab;
 use hubward_interop::loss::Loss;
@@ -26,6 +26,7 @@ use hubward_interop::topology::{Client, HUB_HOST, Reference};
 use hubward_interop::vpnc::{Profile, Vpnc};
 use hubward_interop::wait::{self, secs};
 
+use crate::branches::Branch;
 use crate::{Case, case};
 
 pub(crate) const CASES: &[Case] = &[
@@ -36,60 +37,23 @@ pub(crate) const CASES: &[Case] = &[
 const PERCENT: u8 = 10;
 const CONNECTIONS: u8 = 8;
 
-/// One of the connections of the spoke: an address, a network and a host of its own.
-struct Branch {
-    number: u8,
+/// Initiates until the child SA is up.
+fn comes_in(branch: &Branch, spoke: &Charon) -> Result<()> {
+    for _ in 0..TRIES {
+        let wanted = ["--initiate", "--child", &branch.child(), "--timeout", &TRY.to_string()];
+        if spoke.swanctl(&wanted, secs(TRY + 10)).is_ok() {
+            return Ok(());
+        }
+        spoke.swanctl(&["--terminate", "--ike", &branch.connection(), "--force"], secs(20)).ok();
+    }
+    bail!("{} did not come up in {TRIES} tries of {TRY} s", branch.connection())
 }
 
-impl Branch {
-    fn all() -> impl Iterator<Item = Self> {
-        (1..=CONNECTIONS).map(|number| Self { number })
-    }
-
-    fn outside(&self) -> Ipv4Addr {
-        Ipv4Addr::new(10, 100, 2, 110 + self.number)
-    }
-
-    fn host(&self) -> Ipv4Addr {
-        Ipv4Addr::new(10, 2, 100 + self.number, 1)
-    }
-
-    fn connection(&self) -> String {
-        format!("hub{}", self.number)
-    }
-
-    fn child(&self) -> String {
-        format!("net{}", self.number)
-    }
-
-    fn conf(&self) -> Result<String> {
-        let spoke = Spoke {
-            local: self.outside(),
-            local_net: format!("10.2.{}.0/24", 100 + self.number),
-            ..Spoke::default()
-        };
-        let conf = edit(&spoke.conf(), "  hub {", &format!("  {} {{", self.connection()))?;
-        edit(&conf, "      net {", &format!("      {} {{", self.child()))
-    }
-
-    /// Initiates until the child SA is up.
-    fn comes_in(&self, spoke: &Charon) -> Result<()> {
-        for _ in 0..TRIES {
-            let wanted = ["--initiate", "--child", &self.child(), "--timeout", &TRY.to_string()];
-            if spoke.swanctl(&wanted, secs(TRY + 10)).is_ok() {
-                return Ok(());
-            }
-            spoke.swanctl(&["--terminate", "--ike", &self.connection(), "--force"], secs(20)).ok();
-        }
-        bail!("{} did not come up in {TRIES} tries of {TRY} s", self.connection())
-    }
-
-    /// How often strongSwan's log has it that this phase 1 or this child came up.
-    fn established(&self, log: &str, what: &str) -> usize {
-        let name = if what == "IKE_SA" { self.connection() } else { self.child() };
-        let begin = format!("{what} {name}");
-        log.lines().filter(|line| line.contains(&begin) && line.contains(" established ")).count()
-    }
+/// How often strongSwan's log has it that this phase 1 or this child came up.
+fn established(branch: &Branch, log: &str, what: &str) -> usize {
+    let name = if what == "IKE_SA" { branch.connection() } else { branch.child() };
+    let begin = format!("{what} {name}");
+    log.lines().filter(|line| line.contains(&begin) && line.contains(" established ")).count()
 }
 
 /// One try to initiate: two of three connections need no more than four seconds, one in seventy
@@ -103,34 +67,31 @@ const REKEY: u64 = 100;
 fn strongswan(lab: &Lab) -> Result<()> {
     let net = Reference::build(lab, Client::Direct)?;
     net.address_spoke()?;
-    let mut conf = String::new();
-    for branch in Branch::all() {
-        net.spoke.address("eth0", &format!("{}/24", branch.outside()))?;
-        net.spoke.address("eth1", &format!("{}/32", branch.host()))?;
-        conf.push_str(&branch.conf()?);
-    }
+    let conf = Branch::build(&net.spoke, CONNECTIONS)?;
     let _hub = Hubward::start(lab, "hub", &net.hub, &hub_cfg()?)?;
     let spoke = Charon::start_patient(lab, "spoke", &net.spoke, Build::Machine, &conf)?;
     let loss = Loss::of_ike(&net.inet, "to-hub", PERCENT)?;
     let begun = Instant::now();
     std::thread::scope(|scope| {
         let spoke = &spoke;
-        let all: Vec<_> = Branch::all().map(|branch| scope.spawn(move || branch.comes_in(spoke))).collect();
+        let all: Vec<_> =
+            Branch::all(CONNECTIONS).map(|branch| scope.spawn(move || comes_in(&branch, spoke))).collect();
         all.into_iter().try_for_each(|one| one.join().unwrap_or_else(|_| bail!("a thread panicked")))
     })?;
     println!("all {CONNECTIONS} were up after {:.1} s", begun.elapsed().as_secs_f32());
     let mut traffic = Vec::new();
-    for branch in Branch::all() {
+    for branch in Branch::all(CONNECTIONS) {
         let answered = || ping::count_from(&net.spoke, Some(branch.host()), HUB_HOST, 1);
         wait::until("the first answer", secs(30), || Ok(answered()?.received == 1))?;
         let name = format!("ping-from-{}", branch.host());
-        traffic.push(Running::start_from(lab, &name, &net.spoke, branch.host(), HUB_HOST)?);
+        let gap = std::time::Duration::from_millis(100);
+        traffic.push(Running::every_from(lab, &name, &net.spoke, Some(branch.host()), HUB_HOST, gap)?);
     }
     let begun = Instant::now();
     // one half changes its phase 1, the other its child SA
     let (phase_1, phase_2) =
         (|branch: &Branch| branch.number % 2 == 0, |branch: &Branch| branch.number % 2 == 1);
-    for branch in Branch::all() {
+    for branch in Branch::all(CONNECTIONS) {
         if phase_1(&branch) {
             spoke.rekey_ike(&branch.connection())?;
         } else {
@@ -140,10 +101,10 @@ fn strongswan(lab: &Lab) -> Result<()> {
     wait::until("rekeys of all connections", secs(REKEY), || {
         let log = spoke.log();
         let missing = |branch: &Branch| {
-            (phase_1(branch) && branch.established(&log, "IKE_SA") < 2)
-                || (phase_2(branch) && branch.established(&log, "CHILD_SA") < 2)
+            (phase_1(branch) && established(branch, &log, "IKE_SA") < 2)
+                || (phase_2(branch) && established(branch, &log, "CHILD_SA") < 2)
         };
-        Ok(!Branch::all().any(|branch| missing(&branch)))
+        Ok(!Branch::all(CONNECTIONS).any(|branch| missing(&branch)))
     })?;
     println!("all were rekeyed after {:.1} s", begun.elapsed().as_secs_f32());
     for one in traffic {

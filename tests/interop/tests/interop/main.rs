@@ -10,6 +10,7 @@
 #![allow(clippy::indexing_slicing, reason = "a test that finds its own input wrong may stop")]
 
 mod automation;
+mod branches;
 mod checked;
 mod client;
 mod closed_corpus;
