@@ -264,8 +264,26 @@ pub struct Charon {
 }
 
 impl Charon {
-    /// Starts an instance in a namespace and loads `swanctl_conf`.
+    /// Starts an instance in a namespace and loads `swanctl_conf`. It gives up earlier than a
+    /// packaged one, so that tests of refusals end.
     pub fn start(lab: &Lab, name: &str, ns: &Ns, build: Build, swanctl_conf: &str) -> Result<Self> {
+        Self::start_with(lab, name, ns, build, swanctl_conf, &strongswan_conf(build, "retransmit_tries = 3"))
+    }
+
+    /// Like [`Charon::start`] with the retransmissions of the package: 4 s, and 1.8 times as long
+    /// for each of five further ones, 165 s in total.
+    pub fn start_patient(lab: &Lab, name: &str, ns: &Ns, build: Build, swanctl_conf: &str) -> Result<Self> {
+        Self::start_with(lab, name, ns, build, swanctl_conf, &strongswan_conf(build, ""))
+    }
+
+    fn start_with(
+        lab: &Lab,
+        name: &str,
+        ns: &Ns,
+        build: Build,
+        swanctl_conf: &str,
+        strongswan_conf: &str,
+    ) -> Result<Self> {
         let dir = lab.subdir(name)?;
         for folder in
             ["x509", "x509ca", "x509ocsp", "x509aa", "x509ac", "x509crl", "pubkey", "private", "rsa", "ecdsa"]
@@ -275,7 +293,7 @@ impl Charon {
         for folder in ["bliss", "pkcs8", "pkcs12"] {
             fs::create_dir_all(dir.join("swanctl").join(folder))?;
         }
-        fs::write(dir.join("strongswan.conf"), strongswan_conf(build))?;
+        fs::write(dir.join("strongswan.conf"), strongswan_conf)?;
         fs::write(dir.join("swanctl").join("swanctl.conf"), swanctl_conf)?;
         fs::write(dir.join("resolv.conf"), "")?;
 
@@ -403,13 +421,13 @@ impl Charon {
     }
 }
 
-fn strongswan_conf(build: Build) -> String {
+fn strongswan_conf(build: Build, retransmissions: &str) -> String {
     let raw = if build == Build::Trixie { "yes" } else { "no" };
     let esp = if build == Build::Kernel { "" } else { "kernel-libipsec " };
     format!(
         "charon {{\n  load_modular = no\n  load = random nonce openssl aes des sha1 sha2 md5 hmac kdf gmp pem x509 pubkey \
          {esp}kernel-netlink socket-default vici updown attr unity resolve xauth-generic\n  \
-         i_dont_care_about_security_and_use_aggressive_mode_psk = yes\n  cisco_unity = yes\n  retransmit_tries = 3\n  \
+         i_dont_care_about_security_and_use_aggressive_mode_psk = yes\n  cisco_unity = yes\n  {retransmissions}\n  \
          fragment_size = 350\n  \
          plugins {{\n    vici {{ socket = unix:///run/lab/charon.vici }}\n    kernel-libipsec {{ raw_esp = {raw} }}\n    \
          resolve {{ file = /run/lab/resolv.conf }}\n  }}\n  filelog {{ main {{\n    path = /run/lab/charon.log\n    \

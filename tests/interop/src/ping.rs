@@ -81,9 +81,24 @@ impl Running {
 
     /// Starts it with another time between requests.
     pub fn every(lab: &Lab, name: &str, ns: &Ns, to: Ipv4Addr, gap: Duration) -> Result<Self> {
+        Self::every_from(lab, name, ns, None, to, gap)
+    }
+
+    /// Like [`Running::every`], from a given source address.
+    pub fn every_from(
+        lab: &Lab,
+        name: &str,
+        ns: &Ns,
+        from: Option<Ipv4Addr>,
+        to: Ipv4Addr,
+        gap: Duration,
+    ) -> Result<Self> {
         let mut command = ns.command("ping");
-        command.args(["-n", "-i", &gap.as_secs_f32().to_string(), "-W", "2", &to.to_string()]);
-        Ok(Self { process: lab.spawn(name, &command)? })
+        command.args(["-n", "-i", &gap.as_secs_f32().to_string(), "-W", "2"]);
+        if let Some(from) = from {
+            command.args(["-I", &from.to_string()]);
+        }
+        Ok(Self { process: lab.spawn(name, command.arg(to.to_string()))? })
     }
 
     /// Replies so far.

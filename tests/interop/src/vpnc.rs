@@ -122,8 +122,9 @@ impl Vpnc {
             ),
         )?;
         fs::set_permissions(&conf, fs::Permissions::from_mode(0o600))?;
-        let mut command = ns.command("vpnc");
-        command.arg("--non-inter").arg(&conf);
+        // by lines: what it said last is in its log also when it is killed
+        let mut command = ns.command("stdbuf");
+        command.args(["-oL", "vpnc", "--non-inter"]).arg(&conf);
         let process = lab.spawn(name, &command)?;
         Ok(Self { dir, process })
     }
@@ -131,13 +132,22 @@ impl Vpnc {
     /// Waits until the tunnel is up and returns what mode-config said, as the environment of vpnc's
     /// script.
     pub fn wait_up(&mut self) -> Result<BTreeMap<String, String>> {
-        let up = self.dir.join("up");
         wait::until("vpnc's tunnel", secs(30), || {
-            if !up.exists() && !self.process.alive() {
+            if !self.is_up() && !self.process.alive() {
                 bail!("vpnc has ended");
             }
-            Ok(up.exists())
+            Ok(self.is_up())
         })?;
+        self.env()
+    }
+
+    /// Whether the tunnel came up.
+    pub fn is_up(&self) -> bool {
+        self.dir.join("up").exists()
+    }
+
+    /// What mode-config said when the tunnel came up, as the environment of vpnc's script.
+    pub fn env(&self) -> Result<BTreeMap<String, String>> {
         let text = fs::read_to_string(self.dir.join("env.connect"))?;
         Ok(text
             .lines()

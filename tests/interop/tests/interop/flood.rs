@@ -26,8 +26,16 @@ use hubward_interop::wait::{self, secs};
 use crate::crash::site::config;
 use crate::{Case, case};
 
-pub(crate) const CASES: &[Case] =
-    &[case("first_messages_of_a_stranger_end_no_tunnel", &[Need::Hubward, Need::StrongSwan], first_messages)];
+mod forged;
+
+pub(crate) const CASES: &[Case] = &[
+    case("first_messages_of_a_stranger_end_no_tunnel", &[Need::Hubward, Need::StrongSwan], first_messages),
+    case(
+        "first_messages_of_forged_addresses_lock_no_branch_out",
+        &[Need::Hubward, Need::StrongSwan, Need::Tool("python3")],
+        forged::first_messages,
+    ),
+];
 
 const FLOOD: Duration = secs(10);
 /// What leaves the hub's LAN: 1200 bytes each.

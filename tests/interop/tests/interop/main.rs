@@ -10,6 +10,7 @@
 #![allow(clippy::indexing_slicing, reason = "a test that finds its own input wrong may stop")]
 
 mod automation;
+mod branches;
 mod checked;
 mod client;
 mod closed_corpus;
@@ -26,6 +27,7 @@ mod headquarters;
 mod interfaces;
 mod kernel;
 mod l2l;
+mod loss;
 mod machine;
 mod nat;
 mod negative;
@@ -112,6 +114,7 @@ fn main() {
         ("headquarters", headquarters::CASES),
         ("crash", crash::CASES),
         ("restart", restart::CASES),
+        ("loss", loss::CASES),
         ("spoke_dhcp", spoke_dhcp::CASES),
         ("soak", soak::CASES),
         ("automation", automation::CASES),

@@ -2,18 +2,26 @@
 //!
 //! ```text
 //!  hub_lan ── hub (Hubward, killed) ── inet (dnsmasq) ── spoke (Hubward, or strongSwan with DPD) ── spoke_lan
-//!                                        └───────────── client (vpnc, or Hubward)
+//!                                        └───────────── client (vpnc, Hubward, or strongSwan)
 //! ```
 
-use anyhow::{Result, bail};
-use hubward_interop::charon::{Build, Charon, Spoke};
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use hubward_interop::charon::{Build, Charon, Spoke, Suite};
 use hubward_interop::dnsmasq::Dnsmasq;
 use hubward_interop::hubward::{Hubward, edit, hub_cfg, spoke_cfg};
+use hubward_interop::inject;
 use hubward_interop::lab::Lab;
 use hubward_interop::needs::Need;
 use hubward_interop::net::Ns;
-use hubward_interop::ping;
-use hubward_interop::topology::{Client, HUB_HOST, POOL_FIRST, Reference, SPOKE, SPOKE_GATEWAY, SPOKE_HOST};
+use hubward_interop::once::{self, Carried};
+use hubward_interop::ping::{self, Running};
+use hubward_interop::topology::{
+    CLIENT, Client, HUB, HUB_HOST, POOL_FIRST, Reference, SPOKE, SPOKE_GATEWAY, SPOKE_HOST,
+};
 use hubward_interop::vpnc::{Profile, Vpnc};
 use hubward_interop::wait::{self, secs};
 
@@ -25,6 +33,7 @@ pub(crate) const CASES: &[Case] = &[
     case("8_hubward_spoke_comes_back", &[Need::Hubward, Need::Tool("dnsmasq")], spoke_comes_back),
     case("8_strongswan_spoke_comes_back", &[Need::Hubward, Need::StrongSwan], strongswan_comes_back),
     case("8_vpnc_gets_the_same_address", &[Need::Hubward, Need::Tool("vpnc")], same_address),
+    case("no_spi_and_iv_twice_over_kill_and_restart", &[Need::Hubward, Need::StrongSwan], nothing_twice),
 ];
 
 /// Addresses, rules and routes of a namespace, without what the kernel makes on its own when an
@@ -111,4 +120,95 @@ fn same_address(lab: &Lab) -> Result<()> {
     let (_again, env) = scene.vpnc(lab, &Profile::default())?;
     assert_eq!(Vpnc::address(&env)?, address, "the client has another address after the hub's crash");
     scene.wire().map(drop)
+}
+
+/// A host of the strongSwan branch.
+const SECOND_HOST: Ipv4Addr = Ipv4Addr::new(10, 3, 3, 10);
+/// Lives of the hub; all but the last end by `kill -9`.
+const LIVES: usize = 5;
+/// A branch's packets of each life, and each way.
+const PACKETS: u32 = 60;
+
+/// A Hubward branch with AES-GCM, whose IV is a counter, and a strongSwan branch with AES-CBC, whose
+/// IV is random. Both send and receive while the hub is killed; every second time the Hubward
+/// branch is killed as well.
+fn nothing_twice(lab: &Lab) -> Result<()> {
+    let sets = "myset esp-gcm\ncrypto ipsec transform-set second esp-aes esp-sha-hmac\n";
+    let config = edit(&hub_cfg()?, "myset esp-3des esp-sha-hmac\n", sets)?;
+    let config = edit(&config, " set transform-set myset\n", " set transform-set myset second\n")?;
+    let mut scene = Scene::with(lab, Client::Direct, &config)?;
+    let branch = edit(&spoke_cfg()?, "myset esp-3des esp-sha-hmac\n", "myset esp-gcm\n")?;
+    let branch = edit(&branch, " ip address dhcp\n", " ip address 10.100.2.102 255.255.255.0\n")?;
+    let mut spoke = Hubward::start(lab, "spoke", &scene.net.spoke, &branch)?;
+
+    scene.net.client.address("lo", &format!("{SECOND_HOST}/32"))?;
+    let mut suite = Suite::default();
+    suite.esp = "aes128-sha1".into();
+    let second = Spoke { local: CLIENT, local_net: "10.3.0.0/16".into(), suite, ..Spoke::default() };
+    let charon = Charon::start(lab, "second", &scene.net.client, Build::Machine, &second.conf())?;
+
+    let gap = std::time::Duration::from_millis(20);
+    let traffic = [
+        Running::every(lab, "ping-of-spoke", &scene.net.hub_lan, SPOKE_HOST, gap)?,
+        Running::every(lab, "ping-of-second", &scene.net.hub_lan, SECOND_HOST, gap)?,
+    ];
+    let mut chosen = Vec::new();
+    for life in 1..=LIVES {
+        charon.initiate("net")?;
+        ping::until_answered(&scene.net.spoke_lan, HUB_HOST, secs(30))?;
+        let before = traffic.each_ref().map(Running::replies);
+        wait::until("traffic of both branches", secs(30), || {
+            let now = traffic.each_ref().map(Running::replies);
+            Ok(before.iter().zip(now).all(|(before, now)| now >= before + PACKETS))
+        })?;
+        let log = scene.hub.log();
+        let spis = log.split("SPI in 0x").skip(1).filter_map(|rest| rest.split_whitespace().next());
+        chosen.extend(spis.map(str::to_owned));
+        if life == LIVES {
+            break;
+        }
+        scene.hub.process().kill9()?;
+        if life % 2 == 0 {
+            spoke.process().kill9()?;
+            spoke = Hubward::start(lab, "spoke", &scene.net.spoke, &branch)?;
+        }
+        scene.hub = Hubward::start(lab, "hub", &scene.net.hub, &config)?;
+        // peers find out by themselves, but later
+        charon.swanctl(&["--terminate", "--ike", "hub", "--force"], secs(20))?;
+        for what in ["clear crypto sa", "clear crypto isakmp"] {
+            spoke.exec(what)?;
+        }
+    }
+    let several = BTreeSet::from_iter(&chosen);
+    ensure!(chosen.len() >= 2 * LIVES && several.len() == chosen.len(), "SPIs of the hub: {chosen:?}");
+    drop(traffic);
+    let file = scene.capture.file().to_owned();
+    // before a tunnel, and while the hub is dead, nothing protects what a dynamic entry would
+    scene.capture.finish()?;
+    never_twice(&file)
+}
+
+/// Judges what was recorded of [`nothing_twice`].
+fn never_twice(file: &Path) -> Result<()> {
+    let (mut sealed, mut messages) = (Vec::new(), Vec::new());
+    for carried in inject::recorded(file)?.iter().filter_map(|packet| once::carried(packet)) {
+        match carried {
+            Carried::Esp(packet) => sealed.push(packet),
+            Carried::Ike(message) => messages.push(message),
+        }
+    }
+    for (peer, iv, random) in [(SPOKE, 8, false), (CLIENT, 16, true)] {
+        for (from, to) in [(HUB, peer), (peer, HUB)] {
+            let one_way = sealed.iter().filter(|packet| (packet.from, packet.to) == (from, to));
+            let (packets, spis) =
+                once::ivs(one_way, iv, random).with_context(|| format!("{from} to {to}"))?;
+            println!("{from} to {to}: {packets} packets under {spis} SPIs, each IV once");
+            ensure!(packets >= LIVES * PACKETS as usize && spis >= LIVES, "{packets} packets, {spis} SPIs");
+        }
+    }
+    let of_hub = messages.iter().filter(|message| message.from == HUB);
+    let (cookies, values) = once::cookies_and_values(of_hub)?;
+    println!("{cookies} cookies of the hub, {values} nonces and public values of it, each once");
+    ensure!(cookies >= 2 * LIVES && values >= 4 * LIVES, "{cookies} cookies, {values} values");
+    Ok(())
 }

@@ -98,7 +98,7 @@ impl Copy {
 }
 
 /// Resident memory of a process in KiB.
-fn resident(process: &Proc) -> Result<u64> {
+pub(crate) fn resident(process: &Proc) -> Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{}/status", process.pid()))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
     Ok(line.split_whitespace().next().context("no number")?.parse()?)

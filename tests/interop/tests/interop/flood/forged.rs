@@ -1,0 +1,194 @@
+//! First messages of main mode and of aggressive mode from 100,000 forged addresses, for twenty
+//! seconds, while the branches are 60 ms away.
+//!
+//! ```text
+//!  hub_lan ── hub ── inet ── far (30 ms each way) ── spoke      four branches of strongSwan
+//!                     └───── client                             sends the flood
+//! ```
+//!
+//! Established tunnels go on, a branch that starts anew comes in, and the hub's memory is bounded.
+
+use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use hubward_interop::charon::{Build, Charon};
+use hubward_interop::hubward::{Hubward, hub_cfg, workspace};
+use hubward_interop::inject::inside;
+use hubward_interop::lab::Lab;
+use hubward_interop::net::Ns;
+use hubward_interop::ping::{self, Running};
+use hubward_interop::process::Proc;
+use hubward_interop::topology::{Client, HUB, HUB_HOST, Reference};
+use hubward_interop::wait::secs;
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+
+use crate::branches::Branch;
+use crate::soak::resident;
+
+const FLOOD: Duration = secs(20);
+/// First messages a second.
+const MAIN: u64 = 20_000;
+const AGGRESSIVE: u64 = 400;
+/// Forged addresses, from 172.16.0.0 on; what the hub answers them goes nowhere.
+const ADDRESSES: u32 = 100_000;
+const FORGED_NET: &str = "172.16.0.0/12";
+/// The last one starts anew under the flood.
+const BRANCHES: u8 = 4;
+/// Pings of each of the others a second.
+const PINGS: u32 = 50;
+/// Memory of the hub under the flood, and what may be left of it, in KiB.
+const GROWTH: u64 = 32 * 1024;
+
+/// Puts 30 ms into each way between the internet and the spoke.
+fn far_away(lab: &Lab, net: &Reference) -> Result<Proc> {
+    let far = lab.ns("far")?;
+    net.inet.ip("link del to-spoke")?;
+    far.cable("near", &net.inet, "to-spoke")?;
+    far.cable("away", &net.spoke, "eth0")?;
+    for end in ["near", "away"] {
+        far.ip(&format!("link set {end} promisc on"))?;
+    }
+    net.inet.address("to-spoke", "10.100.2.3/24")?;
+    net.address_spoke()?;
+    let mut command = far.command("python3");
+    command.arg(workspace().join("tests/interop/python/delay.py")).args(["near", "away", "30"]);
+    let mut delay = lab.spawn("delay", &command)?;
+    delay.wait_log("joined", secs(10))?;
+    Ok(delay)
+}
+
+/// An ISAKMP message in an IPv4 packet of UDP, from port 500 to the hub's. The kernel fills in the
+/// lengths and the checksum of IP; UDP needs none.
+fn packet(message: &[u8]) -> Vec<u8> {
+    let mut packet = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, 17, 0, 0];
+    packet.extend([0; 4]);
+    packet.extend(HUB.octets());
+    let length = u16::try_from(8 + message.len()).unwrap_or_default().to_be_bytes();
+    packet.extend([1, 0xf4, 1, 0xf4, length[0], length[1], 0, 0]);
+    packet.extend(message);
+    packet
+}
+
+/// Where the forged source and the initiator's cookie are in such a packet.
+const SOURCE: std::ops::Range<usize> = 12..16;
+const COOKIE: std::ops::Range<usize> = 28..36;
+
+/// Aggressive mode, message 1, of the reference document's group: what the hub answers with a
+/// Diffie-Hellman exchange. The first payload is that of main mode's message.
+fn aggressive() -> Vec<u8> {
+    let main = super::first_message();
+    let sa = main.get(28 + 4..).unwrap_or_default();
+    let mut message = main.get(..28).unwrap_or_default().to_vec();
+    let group = [&[11, 17, 1, 0xf4], &b"testgroup"[..]].concat();
+    // SA, KE, NONCE, ID: the type of each is in the payload in front of it
+    for (next, body) in [(4, sa), (10, &[2; 128]), (5, &[1; 20]), (0, &group)] {
+        let length = u16::try_from(body.len() + 4).unwrap_or_default().to_be_bytes();
+        message.extend([next, 0, length[0], length[1]]);
+        message.extend(body);
+    }
+    let length = u32::try_from(message.len()).unwrap_or_default().to_be_bytes();
+    message.splice(18..19, [4]);
+    message.splice(24..28, length);
+    message
+}
+
+/// Sends both kinds at their rates until it is stopped.
+fn flood(stop: &AtomicBool, sent: &AtomicU64) -> Result<()> {
+    // protocol 255 is IPPROTO_RAW: the header is ours
+    let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(255))).context("raw socket")?;
+    let to = SockAddr::from(std::net::SocketAddrV4::new(HUB, 0));
+    let (mut main, mut aggressive) = (packet(&super::first_message()), packet(&aggressive()));
+    let (begun, mut count) = (Instant::now(), 0_u64);
+    while !stop.load(Ordering::Relaxed) {
+        let due = u64::try_from(begun.elapsed().as_micros())? * (MAIN + AGGRESSIVE) / 1_000_000;
+        // a sender that was held up does not catch up at once: that would be a burst
+        for _ in 0..due.saturating_sub(count).min(200) {
+            count += 1;
+            let of_aggressive = count % (MAIN / AGGRESSIVE + 1) == 0;
+            let packet = if of_aggressive { &mut aggressive } else { &mut main };
+            let mixed = count.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let source = u32::from(Ipv4Addr::new(172, 16, 0, 0)) + (mixed >> 32) as u32 % ADDRESSES;
+            packet.splice(SOURCE, source.to_be_bytes());
+            packet.splice(COOKIE, mixed.to_be_bytes());
+            // where the way is full, the next one may find room
+            sent.fetch_add(u64::from(socket.send_to(packet, &to).is_ok()), Ordering::Relaxed);
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Ok(())
+}
+
+/// Datagrams that the sockets of a namespace took, and that found their buffers full.
+fn datagrams(ns: &Ns) -> Result<[u64; 2]> {
+    let text = ns.run(&["cat", "/proc/net/snmp"])?;
+    let mut lines = text.lines().filter(|line| line.starts_with("Udp:"));
+    let (names, values) = (lines.next().context("no names")?, lines.next().context("no values")?);
+    let value = |wanted| -> Result<u64> {
+        let mut both = names.split_whitespace().zip(values.split_whitespace());
+        Ok(both.find(|(name, _)| *name == wanted).context("no such counter")?.1.parse()?)
+    };
+    Ok([value("InDatagrams")?, value("RcvbufErrors")?])
+}
+
+pub(super) fn first_messages(lab: &Lab) -> Result<()> {
+    let net = Reference::build(lab, Client::Direct)?;
+    let _delay = far_away(lab, &net)?;
+    net.inet.ip(&format!("route add blackhole {FORGED_NET}"))?;
+    let conf = Branch::build(&net.spoke, BRANCHES)?;
+    let mut hub = Hubward::start(lab, "hub", &net.hub, &hub_cfg()?)?;
+    let spoke = Charon::start_patient(lab, "spoke", &net.spoke, Build::Machine, &conf)?;
+    for branch in Branch::all(BRANCHES) {
+        spoke.initiate(&branch.child())?;
+    }
+    let mut traffic = Vec::new();
+    for branch in Branch::all(BRANCHES - 1) {
+        let name = format!("ping-from-{}", branch.host());
+        let (from, gap) = (Some(branch.host()), secs(1) / PINGS);
+        ensure!(ping::count_from(&net.spoke, from, HUB_HOST, 3)?.received == 3, "{name} before the flood");
+        traffic.push(Running::every_from(lab, &name, &net.spoke, from, HUB_HOST, gap)?);
+    }
+    let before = resident(hub.process())?;
+    let (stop, sent) = (AtomicBool::new(false), AtomicU64::new(0));
+    let highest = std::thread::scope(|scope| -> Result<u64> {
+        let flooding = scope.spawn(|| inside(&net.client, || flood(&stop, &sent)));
+        let reconnect = scope.spawn(|| again(&spoke));
+        let begun = Instant::now();
+        let mut highest = before;
+        while begun.elapsed() < FLOOD {
+            std::thread::sleep(secs(1));
+            highest = highest.max(resident(hub.process())?);
+        }
+        let back = reconnect.join().map_err(|_| anyhow::anyhow!("the branch panicked"))?;
+        stop.store(true, Ordering::Relaxed);
+        flooding.join().map_err(|_| anyhow::anyhow!("the flood panicked"))??;
+        println!("a known branch was back after {:.1} s", back?.as_secs_f32());
+        Ok(highest)
+    })?;
+    let rate = sent.load(Ordering::Relaxed) / FLOOD.as_secs();
+    let [taken, full] = datagrams(&net.hub)?;
+    println!("{rate} first messages a second; the hub took {taken} datagrams, {full} found its buffer full");
+    println!("memory {before} KiB, at most {highest} KiB");
+    let (mut lost, mut all) = (0, 0);
+    for one in traffic {
+        all += one.replies();
+        lost += u32::try_from(one.lost()?.len())?;
+    }
+    println!("{lost} pings of {} were lost", all + lost);
+    std::thread::sleep(secs(35));
+    println!("after that {} KiB", resident(hub.process())?);
+    ensure!(lost * 200 < all + lost, "{lost} pings lost, {all} answered");
+    ensure!(highest < before + GROWTH, "the hub's memory grew from {before} KiB to {highest} KiB");
+    Ok(())
+}
+
+/// The last branch forgets its tunnel and initiates anew, in the midst of the flood.
+fn again(spoke: &Charon) -> Result<Duration> {
+    let last = Branch { number: BRANCHES };
+    std::thread::sleep(secs(4));
+    spoke.swanctl(&["--terminate", "--ike", &last.connection(), "--force"], secs(20))?;
+    let begun = Instant::now();
+    spoke.swanctl(&["--initiate", "--child", &last.child(), "--timeout", "60"], secs(70))?;
+    Ok(begun.elapsed())
+}
