@@ -6,6 +6,7 @@ use crate::diagnostic::{Code, Diagnostic, Kind, Severity};
 use crate::document::Class;
 use crate::model::{Acl, AclEntry, AclKind, AclLine, GroupMembers, Interface, NetworkObject, ServiceObject};
 use crate::parsed::{Numbers, Parsed, unenforced};
+use crate::slip::near;
 use crate::verdict::lines::{Block, Negated, Spelled, blocks};
 use crate::verdict::world::{has_no_link, is_template, is_tunnel};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +28,8 @@ pub(crate) fn settle(parsed: &mut Parsed) {
         }
     }
     stops(parsed, stopping);
+    let astray = crate::astray::restrictions(parsed);
+    stops(parsed, astray);
     complete(parsed, Numbers::Kept);
     held_otherwise(parsed);
 }
@@ -290,16 +293,16 @@ fn holes(parsed: &mut Parsed, numbers: Numbers) {
     for block in blocks(parsed) {
         let kinds =
             [("ip access-list extended", AclKind::Extended), ("ip access-list standard", AclKind::Standard)];
-        let kind = kinds.iter().find(|(words, _)| block.head.begins(words));
+        let kind = kinds.iter().find(|(words, _)| is_meant(&block.head, words));
         let named = block.head.word(3).zip(kind.map(|(_, kind)| *kind));
         for line in block.lines().filter(|line| line.class == Class::Unknown) {
             // a line of a numbered list that has a mistake may be written where the mode before it
             // was not left
-            let number = line.word(1).filter(|_| line.begins("access-list"));
+            let number = line.word(1).filter(|_| is_meant(line, "access-list"));
             let of_number = number.and_then(|name| Some((name, kind_of(name)?)));
-            let Some((list, kind)) = of_number.or(named).filter(|_| !line.begins("ip access-list")) else {
-                continue;
-            };
+            // the first line of a list, if it is wrong and not merely misspelt, names none
+            let names_none = line.begins("ip access-list");
+            let Some((list, kind)) = of_number.or(named).filter(|_| !names_none) else { continue };
             if !seen.insert(line.line) {
                 continue;
             }
@@ -396,6 +399,16 @@ fn holes_of_groups(parsed: &mut Parsed) {
 }
 
 /// The kind of the list of IP addresses that has a number.
+/// Whether a line begins with these words, or is not understood because of slips in them.
+fn is_meant(line: &Spelled<'_>, words: &str) -> bool {
+    let slips = |word: &str| if word.len() < 4 { 0 } else { 2 };
+    let is = |own: &str, word: &str| own.eq_ignore_ascii_case(word) || near(own, word, slips(word));
+    let mut own = line.text.split_whitespace();
+    line.begins(words)
+        || line.class == Class::Unknown
+            && words.split(' ').all(|word| own.next().is_some_and(|own| is(own, word)))
+}
+
 fn kind_of(word: &str) -> Option<AclKind> {
     AclKind::of_number(word.parse().ok()?)
 }

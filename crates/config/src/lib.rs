@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod acl;
+mod astray;
 pub mod automaton;
 mod blocks;
 pub mod check;

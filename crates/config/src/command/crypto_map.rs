@@ -1,6 +1,6 @@
 //! `crypto map` and `crypto dynamic-map`.
 
-use super::ipsec::given_volume;
+use super::ipsec::{given_seconds, given_volume, is_of_time};
 use super::{Fate, Fold, In, Mode, Row, fate, fold};
 use crate::form::Problem;
 use crate::given::Given;
@@ -32,7 +32,7 @@ pub(super) const ROWS: &[Row] = &[
     fold(
         In::CryptoMap,
         "set security-association lifetime",
-        "{seconds = <120-2592000:seconds>|kilobytes = {disable|<2560-4294967295:kilobytes>}}",
+        "{seconds = <120-2592000:seconds>|days = <1-30:days>|kilobytes = {disable|<2560-4294967295:kilobytes>}}",
         lifetime,
     )
     .also(BOTH),
@@ -231,10 +231,10 @@ fn pfs(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     Ok(())
 }
 
-/// `set security-association lifetime {seconds N | kilobytes {N | disable}}`
+/// `set security-association lifetime {seconds N | days N | kilobytes {N | disable}}`
 fn lifetime(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
-    if given.has("seconds") {
-        let seconds = fold.unless_no(given.number("seconds"));
+    if is_of_time(given) {
+        let seconds = fold.unless_no(given_seconds(given));
         change(fold, |terms| terms.seconds = seconds);
     } else {
         let volume = fold.unless_no(given_volume(given)?);

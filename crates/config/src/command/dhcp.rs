@@ -16,7 +16,12 @@ pub(super) const ROWS: &[Row] = &[
     })
     .no(No::IsASetting),
     fate(In::Global, "ip dhcp", Fate::Inert("concerns the DHCP server's details")),
-    fold(In::DhcpPool, "network", "= <A.B.C.D:address> [<A.B.C.D:mask>|</nn:prefix-length>]", network),
+    fold(
+        In::DhcpPool,
+        "network",
+        "= <A.B.C.D:address> [<A.B.C.D:mask>|</nn:prefix-length>] [secondary]",
+        network,
+    ),
     fold(In::DhcpPool, "default-router", "= <A.B.C.D:router>...", routers),
     fold(In::DhcpPool, "dns-server", "= <A.B.C.D:server>...", dns),
     fold(In::DhcpPool, "domain-name = <name>", "", domain),
@@ -73,6 +78,11 @@ fn prefix(fold: &Fold<'_>, given: &Given<'_>) -> Result<Option<Ipv4Net>, Problem
 
 fn network(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     let net = prefix(fold, given)?;
+    if given.has("secondary") {
+        fold.fate =
+            Some(Fate::Unsupported("no addresses of a second network are assigned")).filter(|_| !fold.no);
+        return Ok(());
+    }
     change(fold, |pool| pool.network = net.map(|net| net.trunc()));
     Ok(())
 }

@@ -16,7 +16,7 @@ pub(super) const ROWS: &[Row] = &[
     fold(
         In::Global,
         "crypto ipsec security-association lifetime",
-        "{seconds = <120-2592000:seconds>|kilobytes = {disable|<2560-4294967295:kilobytes>}}",
+        "{seconds = <120-2592000:seconds>|days = <1-30:days>|kilobytes = {disable|<2560-4294967295:kilobytes>}}",
         lifetime,
     ),
     fold(
@@ -104,15 +104,26 @@ fn mode(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     Ok(())
 }
 
-/// `crypto ipsec security-association lifetime {seconds N | kilobytes {N | disable}}`
+/// `crypto ipsec security-association lifetime {seconds N | days N | kilobytes {N | disable}}`
 fn lifetime(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     let default = CryptoGlobal::default();
-    if given.has("seconds") {
-        fold.config.crypto.seconds = fold.unless_no(given.number("seconds")).unwrap_or(default.seconds);
+    if is_of_time(given) {
+        fold.config.crypto.seconds = fold.unless_no(given_seconds(given)).unwrap_or(default.seconds);
     } else {
         fold.config.crypto.volume = fold.unless_no(given_volume(given)?).unwrap_or(default.volume);
     }
     Ok(())
+}
+
+/// Whether a lifetime is one of time: `seconds N` or `days N`.
+pub(super) fn is_of_time(given: &Given<'_>) -> bool {
+    given.has("seconds") || given.has("days")
+}
+
+/// The seconds of `seconds N` or `days N`; none, with `no`.
+pub(super) fn given_seconds(given: &Given<'_>) -> Option<u32> {
+    let days = given.number::<u32>("days");
+    given.number("seconds").or(days.map(|days| days.saturating_mul(86_400)))
 }
 
 /// `kilobytes {N | disable}`; neither, with `no`.

@@ -8,7 +8,7 @@ use crate::given::Given;
 use crate::model::{IdentityMatch, Profile, SelfIdentity};
 
 pub(super) const ROWS: &[Row] = &[
-    fold(In::Global, "crypto isakmp profile <name>", "", profile),
+    fold(In::Global, "crypto isakmp profile <name>", "= [accounting <accounting-list>]", profile),
     fold(In::Profile, "keyring", "= <keyring>...", keyring),
     fold(
         In::Profile,
@@ -42,6 +42,7 @@ fn profile(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
         fold.config.profiles.remove(&name);
         return Ok(());
     }
+    fold.fate = given.has("accounting").then_some(Fate::Unsupported("nothing is accounted"));
     let line = fold.line;
     let make = || Profile { name: name.clone(), line, ..Profile::default() };
     let place = fold.config.profiles.entry(name.clone(), make);

@@ -11,7 +11,7 @@ pub(super) const ROWS: &[Row] = &[
     fold(
         In::Global,
         "ip route",
-        "{vrf <LINE:rest>|<A.B.C.D:prefix> <A.B.C.D:mask> {<A.B.C.D:hop>|dhcp|<IF:interface> [<UNIT:unit>] [<A.B.C.D:hop>|dhcp]} = [<1-255:distance>|name <name>|tag <0-4294967295:tag>|track <object>|permanent]...}",
+        "{vrf <LINE:rest>|<A.B.C.D:prefix> <A.B.C.D:mask> {<A.B.C.D:hop>|dhcp|<IF:interface> [<UNIT:unit>] [<A.B.C.D:hop>|dhcp]} = [<1-255:distance>|name <name>|tag <0-4294967295:tag>|track <object>|permanent|multicast]...}",
         route,
     ),
     fold(
@@ -67,6 +67,10 @@ fn route(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
         } else {
             routes.remove(&(destination, way));
         }
+        return Ok(());
+    }
+    if given.has("multicast") {
+        fold.fate = Some(Fate::Forwarding("decides where multicast comes from"));
         return Ok(());
     }
     if given.has("track") {

@@ -159,6 +159,11 @@ static TABLE: LazyLock<BTreeMap<Place, Table>> = LazyLock::new(|| {
     table
 });
 
+/// Every name, with what it says.
+pub(crate) fn names() -> impl Iterator<Item = (&'static [&'static str], Says)> {
+    TABLE.values().flatten().map(|(words, says)| (words.as_slice(), *says))
+}
+
 /// The shortest beginning of a word that counts as its abbreviation.
 const SHORTEST: usize = 2;
 

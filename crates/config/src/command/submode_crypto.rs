@@ -89,7 +89,8 @@ pub(super) const CLIENT_GROUP: &[(In, &[Names])] = &[
                 "bootfile; next-server; netbios-node-type; client-name; class; subnet; update dns; \
                  update arp; utilization mark; accounting; authorized; origin; renew; relay; remember; \
                  reserved-only; vrf; address; import; override default-router; override utilization; \
-                 pppoe; secondary; subnet prefix-length; domain-search",
+                 pppoe; secondary; subnet prefix-length; domain-search; authorization; static; lease-query; snmp; \
+                 ddns",
             ),
         ],
     ),
@@ -109,7 +110,9 @@ pub(super) const CRYPTO: Modes = &[
                  query certificate; query url; enrollment profile; eku; authentication terminal; \
                  authentication url; authentication command; enrollment terminal; enrollment url; \
                  enrollment credential; enrollment command; reenrollment; auto-rollover; key-usage; \
-                 http-username",
+                 http-username; parameter; method-est; ip-extension; client-auth; display-serial-number; \
+                 auto-trigger; validation-usage; parent; source-interface; match eku; cabundle; \
+                 aaa authorization list",
             ),
             (Elsewhere, "vrf definition"),
         ],
@@ -148,7 +151,7 @@ pub(super) const CRYPTO: Modes = &[
             Shares,
             "set transform-set; set pfs; set security-association; set isakmp-profile; set ikev2-profile; \
              set identity; set mixed-mode; set security-policy; description; responder-only; \
-             set reverse-route; reverse-route; set nat; set peer; set group; set df-bit; \
+             redundancy; set reverse-route; reverse-route; set trustpoint; set nat; set peer; set group; set df-bit; \
              set fragmentation; set ip; set dfbit",
         )],
     ),

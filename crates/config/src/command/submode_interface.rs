@@ -17,7 +17,7 @@ pub(super) const INTERFACE: &[Names] = &[
          ip inspect name; ip inspect log; ip inspect alert-off; ip inspect audit-trail; \
          ip inspect dns-timeout; ip inspect hashtable-size; ip inspect max-incomplete; \
          ip inspect one-minute; ip inspect tcp; ip inspect udp; ip inspect tee; \
-         ip inspect l2-transparent; ip verify drop-rate; ip ospf name-lookup; ip pim rp-address; \
+         ip inspect l2-transparent; ip ospf name-lookup; ip pim rp-address; \
          ip pim rp-candidate; ip pim rp-announce-filter; ip pim send-rp-announce; \
          ip pim send-rp-discovery; ip pim bsr-candidate; ip pim ssm; ip pim spt-threshold; \
          ip pim accept-register; ip pim accept-rp; ip pim autorp; ip pim register-rate-limit; \
@@ -89,7 +89,12 @@ pub(super) const INTERFACE: &[Names] = &[
          bridge-group * output-type-list; bridge-group * input-pattern-list; \
          bridge-group * output-pattern-list",
     ),
-    (Is(Unenforced("puts packets into a VRF")), "ip vrf receive; ip vrf select; ip vrf autoclassify"),
+    (
+        Is(Unenforced("puts packets into a VRF")),
+        "ip vrf receive; ip vrf select; ip vrf autoclassify; vrf select",
+    ),
+    (Is(Unenforced("restricts packets by their security labels")), "ip security"),
+    (Is(Unenforced("filters the interface's packets")), "access-group mode; mac packet-classify"),
     (
         Is(Unenforced("requires hosts to authenticate")),
         "ip admission; ip auth-proxy; dot1x; authentication; access-session; mab; eou; cts manual; \
@@ -132,7 +137,9 @@ pub(super) const INTERFACE: &[Names] = &[
          ip mobile router-service; mobile ip; mobile router; nat64; nat66; ip cef load-sharing; \
          private-vlan; member vni; ip nat-pt; ip path-mtu-discovery; ip sgt; transmit-interface; \
          ip unnumbered poll; ip route-cache policy; ip mask-reply; ip information-reply; ip probe; \
-         ip redirect",
+         ip redirect; ip rarp-server; ip web-cache; lisp; routing dynamic; snapshot; mls rp; mls ip; \
+         mls ipv6; waas; autonomic; auto-ip-ring; ip verify drop-rate; crypto connect; smrp; tarp; \
+         sap-priority-list",
     ),
     (
         Is(Unsupported("there is no failover to another router")),
@@ -145,6 +152,8 @@ pub(super) const INTERFACE: &[Names] = &[
          priority-group; custom-queue-list; random-detect; max-reserved-bandwidth; tx-ring-limit; \
          tx-queue-limit; priority-queue; wrr-queue; rcv-queue; srr-queue; queue-set; mls qos trust; \
          mls qos cos; mls qos vlan-based; mls qos dscp-mutation; auto qos; auto discovery qos; \
+         ip header-compression; metadata; plim; queue-limit; queue-mode; load-balancing; load-balance; \
+         mls qos; service-policy type; fair-queue aggregate; nbar; \
          frame-relay; qos pre-classify; qos trust; trust; platform qos; fair-queue; qos fabric; \
          service-policy; vbr-nrt; ubr; cbr; abr",
     ),
@@ -155,7 +164,8 @@ pub(super) const INTERFACE: &[Names] = &[
     ),
     (
         Is(Unsupported("flows are not exported")),
-        "flow-sampler; ip flow-sampler; ip flow monitor; netflow-sampler; ip route-cache flow; \
+        "flow monitor; datalink flow monitor; et-analytics; mls netflow; flow-sampler; ip flow-sampler; \
+         ip flow monitor; netflow-sampler; ip route-cache flow; \
          performance monitor",
     ),
     (
@@ -179,13 +189,15 @@ pub(super) const INTERFACE: &[Names] = &[
          vlan mapping; vlan dot1q; vlan-range; mvr; rep; flowcontrol; power; dual-active; macro apply; \
          macro auto; macro trace; macro description; dot1q; uni; nmsp; energywise; location; \
          service-module; wlan-ap; lre; mls switching; port-type; fabricpath; mac-address; macaddress; \
-         channelized; platform port-mode; platform ip",
+         channelized; platform port-mode; platform ip; stackwise-virtual; \
+         mvrp; port-name; vpc; nhrp map; if-state nhrp; nhrp group; nhrp event-publisher; nhrp attribute",
     ),
     (
         Is(Unsupported("PPP does not exist here")),
         "async; group-range; multilink; multilink-group; compress; autodetect; pulse-time; dialer-group; \
          map-group; isdn; physical-layer; cellular; lte; peer match; peer ip; peer neighbor-route; \
-         flow-control; script; callback; ip idle-group; vrrs; gsm; qos-group",
+         flow-control; script; callback; ip idle-group; vrrs; gsm; qos-group; timeout absolute; \
+         clockrate; pseudowire",
     ),
     (Is(Inert("the host keeps the time")), "ntp broadcast; ntp disable; ntp multicast"),
     (
@@ -200,7 +212,9 @@ pub(super) const INTERFACE: &[Names] = &[
          power-save; rts; payload-compression; world-mode; infrastructure-client; dot11; guard-interval; \
          stbc; probe-response; preamble-short; wpa; dsl; vdsl; shdsl; training; modem-on; medium; efm; \
          line-code; clocking; operating; bufferpool; dce; speed-limit; sonet; cem; recovered-clock; \
-         ima-group; ima; lane; atm; tunable-optic; fec; media-type",
+         ima-group; ima; lane; hssi; international bit; \
+         timeslot; ts16; line-termination; wanphy; network-clock-priority; bundle-enable; broadcast-key; \
+         packet retries; fragment-threshold; payload-encapsulation; atm; tunable-optic; fec; media-type",
     ),
     (
         Is(Inert("counts and reports only")),

@@ -141,11 +141,11 @@ pub(super) const GLOBAL: &[Names] = &[
     (Opens(Unsupported("no server is asked"), Sub::AaaServer), "radius server; tacacs server; ldap server"),
     (
         Opens(Unsupported("no server is asked"), Sub::Loose),
-        "aaa server radius; ldap attribute-map; aaa accounting; aaa local; aaa cache profile",
+        "aaa server radius; aaa accounting; aaa local; aaa cache profile",
     ),
     (
         Opens(Unsupported("the list's attributes are not sent"), Sub::AttributeList),
-        "aaa attribute list; crypto aaa attribute list",
+        "aaa attribute list; crypto aaa attribute list; ldap attribute-map; aaa user profile",
     ),
     (
         Opens(Unsupported("flows are not exported"), Sub::Flow),
@@ -204,7 +204,7 @@ pub(super) const GLOBAL: &[Names] = &[
          app-hosting appid; iox; virtual-service; cns config; cns image; cns exec; cwmp agent; onep; \
          ap profile; dot11 ssid; wlan; license smart; resource policy; pnp profile; service-insertion; \
          service-chain; service-list mdns-sd; ip http client profile; guestshell; call admission; \
-         snmp mib bulkstat; kerberos; netconf-yang; restconf; process cpu; ip ssh pubkey-chain",
+         snmp mib bulkstat; netconf-yang; restconf; process cpu; ip ssh pubkey-chain",
     ),
     (
         Opens(Forwarding("balances, translates or maps addresses"), Sub::Anything),
@@ -213,6 +213,17 @@ pub(super) const GLOBAL: &[Names] = &[
          ip mobile home-agent; ip mobile; ipv6 mobile; lisp; ip wccp check",
     ),
     (Opens(Unsupported("SD-WAN is not implemented"), Sub::Anything), "sdwan"),
+    (
+        Is(Unsupported("PPP and the router's own DHCP client have no such settings")),
+        "ip address-pool; ip dhcp-client",
+    ),
+    (
+        Is(Inert("has an effect only on an interface, which is reported there")),
+        "access-session mac-move; access-session attributes; access-session interface-template; \
+         access-session template; access-session tls-version; access-session acl; \
+         access-session cisco-trustsec; access-session limit; access-session monitor; \
+         access-session voice-vlan; access-session vlan-assignment",
+    ),
     (Is(Forwarding("redirects packets to caches")), "ip wccp"),
     (Is(Forwarding("routes multicast")), "ip mroute; ip msdp; ip pim; ip igmp; ip multicast"),
 ];
@@ -322,7 +333,8 @@ pub(super) const SERVICE: Modes = &[
                 Shares,
                 "address; key; timeout; retransmit; pac; automate-tester; backoff; non-standard; port; \
                  single-connection; send-nat-address; load-balance; domain-stripping; dtls; tls; ipv4; \
-                 bind; base-dn; transport; attribute; mode; secure; search; authentication; dscp",
+                 bind; base-dn; transport; attribute; mode; secure; search; authentication; dscp; ipv6; alias; \
+                 domain; ignore; client; auth-type; server-key",
             ),
             (
                 Elsewhere,
@@ -331,7 +343,7 @@ pub(super) const SERVICE: Modes = &[
             ),
         ],
     ),
-    (Sub::AttributeList, &[(Shares, "attribute; format; description")]),
+    (Sub::AttributeList, &[(Shares, "attribute; format; description; map type; aaa attribute")]),
     (
         Sub::Flow,
         &[(

@@ -16,7 +16,7 @@ pub(super) const ROWS: &[Row] = &[
     fold(
         In::Global,
         "username <name>",
-        "= [privilege <0-15:level>|nopassword|one-time|noescape|nohangup|nocallback-verify|dnis|access-class <access-list>|view <view>|user-maxlinks <count>|aaa attribute list <list>|algorithm-type {md5|scrypt|sha256}]... [{password|secret} [0|4|5|6|7|8|9] <LINE:password>|autocommand <LINE:command>]",
+        "= [privilege <0-15:level>|nopassword|one-time|noescape|nohangup|nocallback-verify|dnis|access-class <access-list>|view <view>|user-maxlinks <count>|aaa attribute list <list>|callback-dialstring <text>|callback-line <text>|callback-rotary <text>|common-criteria-policy <text>|lawful-intercept|mac|serial-number <text>|algorithm-type {md5|scrypt|sha256}]... [{password|secret} [0|4|5|6|7|8|9] <LINE:password>|autocommand <LINE:command>]",
         username,
     ),
 ];

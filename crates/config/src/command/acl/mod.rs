@@ -37,6 +37,11 @@ pub(super) const ROWS: &[Row] = &[
         "access-list <200-1299:number>",
         Fate::Inert("the list is of a protocol that does not exist here"),
     ),
+    fate(
+        In::Global,
+        "access-list <2700-2799:number>",
+        Fate::Inert("the list is of a protocol that does not exist here"),
+    ),
     fold(In::Global, "ip access-list extended <name>", "", extended),
     fold(In::Global, "ip access-list standard <name>", "", standard),
     fold(

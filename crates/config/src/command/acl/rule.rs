@@ -37,7 +37,7 @@ macro_rules! tcp_flags {
 }
 macro_rules! reflect {
     () => {
-        "time-range <time-range>|log|log-input|reflect <reflect> [timeout <1-2147483:timeout>]"
+        "time-range <time-range>|log [<cookie>]|log-input [<cookie>]|reflect <reflect> [timeout <1-2147483:timeout>]"
     };
 }
 

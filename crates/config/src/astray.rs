@@ -1,0 +1,200 @@
+//! Lines that are not understood and seem to restrict something: one that stands outside the mode
+//! that has it, under an `interface` that is misspelt for instance, or one with a slip in its
+//! keywords. A router refuses them; in a file they were meant, and nothing would be restricted.
+
+use crate::command::submode::{Says, names};
+use crate::command::{Action, Fate, rows};
+use crate::document::{Class, Line};
+use crate::form::words;
+use crate::parsed::Parsed;
+use crate::secret::shown_unread;
+use crate::slip::near;
+use crate::verdict::world::{is_template, is_tunnel};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+/// The keywords of a command that restricts, after its first one, and what it does.
+type Restriction = (Vec<&'static str>, &'static str);
+
+/// Commands that are implemented and restrict.
+const IMPLEMENTED: [(&str, &str); 5] = [
+    ("access-class", "restricts who may log in"),
+    ("group-lock", "binds users to their groups"),
+    ("ip vrf forwarding", "puts packets into a VRF"),
+    ("shutdown", "shuts an interface"),
+    ("vrf forwarding", "puts packets into a VRF"),
+];
+
+/// By their first keywords.
+static RESTRICTIONS: LazyLock<BTreeMap<&'static str, Vec<Restriction>>> = LazyLock::new(|| {
+    let of_rows = rows().filter_map(|row| match row.action {
+        Action::Fate(Fate::Unenforced(does)) => Some((row.form, does)),
+        _ => None,
+    });
+    let mut all: BTreeMap<&'static str, Vec<Restriction>> = BTreeMap::new();
+    let mut add = |mut keywords: Vec<&'static str>, does| {
+        // a single word that is not one of IOS's own may be the beginning of a sentence
+        let tells =
+            keywords.len() > 1 || keywords.iter().any(|word| word.contains('-') || *word == "shutdown");
+        if tells {
+            all.entry(keywords.remove(0)).or_default().push((keywords, does));
+        }
+    };
+    for (form, does) in of_rows.chain(IMPLEMENTED) {
+        add(form.split(' ').take_while(|word| !word.starts_with(['<', '='])).collect(), does);
+    }
+    for (name, says) in names() {
+        if let Says::Is(Fate::Unenforced(does)) = says {
+            add(name.iter().copied().take_while(|word| *word != "*").collect(), does);
+        }
+    }
+    all
+});
+
+/// How many slips make a keyword of a word; `None` if it is another word. The longer it is, the more
+/// it may have.
+fn slips(word: &str, keyword: &str) -> Option<usize> {
+    let abbreviates =
+        word.len() > 2 && keyword.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    if abbreviates || word.eq_ignore_ascii_case(keyword) {
+        return Some(0);
+    }
+    let most = match keyword.len() {
+        0..=2 => 0,
+        3..=5 => 1,
+        _ => 2,
+    };
+    (1..=most).find(|slips| near(word, keyword, *slips))
+}
+
+/// The restriction that a line means, with how many slips it has.
+fn meant(line: &str) -> Option<(usize, String, &'static str)> {
+    let given = words(line);
+    let (first, rest) = given.split_first()?;
+    let exact = RESTRICTIONS.get_key_value(first.text);
+    let near = RESTRICTIONS.iter().filter(|_| exact.is_none());
+    let mut best: Option<(usize, String, &'static str)> = None;
+    for (keyword, restrictions) in exact.into_iter().chain(near) {
+        let Some(own) = slips(first.text, keyword) else { continue };
+        for (others, does) in restrictions.iter().filter(|(others, _)| others.len() <= rest.len()) {
+            let others_slips: Option<Vec<usize>> =
+                others.iter().zip(rest).map(|(keyword, word)| slips(word.text, keyword)).collect();
+            let Some(total) = others_slips.map(|slips| own + slips.iter().sum::<usize>()) else { continue };
+            // `shutdown` is all of its line
+            let is_whole = *keyword != "shutdown" || rest.is_empty();
+            if total <= 2 && is_whole && best.as_ref().is_none_or(|(least, ..)| total < *least) {
+                let name = std::iter::once(keyword).chain(others).copied().collect::<Vec<_>>().join(" ");
+                best = Some((total, name, does));
+            }
+        }
+    }
+    best
+}
+
+/// The lines that seem to restrict something and are not understood, each with what to say of it.
+pub(crate) fn restrictions(parsed: &Parsed) -> BTreeMap<u32, String> {
+    let lines = &parsed.document.lines;
+    // what is known in its place, with a wrong argument, is told as that
+    let unread = |told: &&crate::diagnostic::Diagnostic| told.code != crate::diagnostic::Code::Unknown;
+    let wrong: BTreeSet<u32> = parsed.diagnostics.iter().filter(unread).map(|told| told.line).collect();
+    let shut: BTreeSet<&str> =
+        parsed.config.interfaces.iter().filter(|own| own.shutdown).map(|own| own.name.as_str()).collect();
+    // where nothing passes, nothing is to be restricted
+    let is_idle = |line: &Line| {
+        let head = line.under.and_then(|under| lines.get(under));
+        let name = head.and_then(|head| head.spelled.strip_prefix("interface "));
+        name.is_some_and(|name| shut.contains(name) || is_tunnel(name) || is_template(name))
+    };
+    let found = (1..)
+        .zip(lines)
+        .filter(|(number, line)| line.class == Class::Unknown && !wrong.contains(number) && !is_idle(line));
+    let found = found.filter_map(|(number, line)| {
+        let (slips, name, does) = meant(&line.spelled)?;
+        let shown = shown_unread(&line.spelled);
+        let text = match slips {
+            0 => format!("`{shown}` is not in the mode of such lines: it {does}, and that is not enforced"),
+            _ => format!("`{shown}` is not understood: `{name}` {does}, and that is not enforced"),
+        };
+        Some((number, text))
+    });
+    found.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::parsed::unenforced;
+
+    /// The lines that stop the start.
+    fn stops(text: &str) -> Vec<u32> {
+        unenforced(&crate::parse(text)).iter().map(|one| one.line).collect()
+    }
+
+    const PORT: &str = "interface FastEthernet0/0\n ip address 10.0.0.1 255.0.0.0\n";
+
+    #[test]
+    fn a_misspelt_restriction_stops_the_start() {
+        for line in [
+            "ip acess-group 101 in",
+            "ip access-grup 101 in",
+            "ip accss-gruop 101 in",
+            "ip insepct FW in",
+            "ip verfiy unicast reverse-path",
+            "zone-memebr security INSIDE",
+            "ip natt inside source list 1 interface FastEthernet0/0",
+            "shutdwon",
+        ] {
+            assert_eq!(stops(&format!("{PORT} {line}\n")), [3], "{line}");
+        }
+        for line in ["acess-class 10 in", "access-clas 10 in"] {
+            assert_eq!(stops(&format!("line vty 0 4\n {line}\n")), [2], "{line}");
+        }
+        for line in
+            ["aaa autorization exec default group tacacs+", "zone-piar security A source B destination C"]
+        {
+            assert_eq!(stops(&format!("hostname a\n{line}\n")), [2], "{line}");
+        }
+    }
+
+    /// As behind a line that ended the mode, or under one that is misspelt.
+    #[test]
+    fn a_restriction_that_no_open_mode_has_stops_the_start() {
+        for line in ["ip access-group 101 in", "shutdown", "zone-member security A", "access-class 10 in"] {
+            assert_eq!(stops(&format!("hostname a\n{line}\n")), [2], "{line}");
+            assert_eq!(stops(&format!("interfcae FastEthernet0/0\n {line}\n")), [2], "{line}");
+            assert_eq!(stops(&format!("{PORT}hostname b\n {line}\n")), [4], "{line}");
+        }
+    }
+
+    #[test]
+    fn what_restricts_nothing_stops_no_start() {
+        for line in [
+            "no ip acess-group 101 in",
+            "no shutdwon",
+            "ip adress 10.0.0.1 255.0.0.0",
+            "frobnicate",
+            "descripton shutdown",
+            "shutdown the port of the lobby first",
+            "Authentication is by certificate",
+        ] {
+            assert_eq!(stops(&format!("{PORT} {line}\n")), [], "{line}");
+            assert_eq!(stops(&format!("hostname a\n{line}\n")), [], "{line}");
+        }
+        assert_eq!(stops(&format!("{PORT} shutdown\n ip acess-group 101 in\n")), []);
+        assert_eq!(stops("crypto isakmp policy 10\n authentication preshare\n"), []);
+    }
+
+    /// What the list would have said is not known, so whoever it restricts is not let in by it.
+    #[test]
+    fn a_list_with_a_misspelt_line_is_not_the_list_that_was_meant() {
+        for text in [
+            "acess-list 10 deny host 10.9.9.9\naccess-list 10 permit any\n",
+            "ip acess-list standard L\n deny host 10.9.9.9\nip access-list standard L\n permit any\n",
+        ] {
+            let config = crate::parse(text).config;
+            let unread = |acl: &crate::model::Acl| {
+                acl.entries.iter().any(|entry| matches!(entry.what, crate::model::AclLine::Unread { .. }))
+            };
+            assert!(config.acls.iter().all(unread), "{text}: {:?}", config.acls);
+        }
+    }
+}
