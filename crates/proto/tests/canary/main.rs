@@ -10,10 +10,10 @@ mod support;
 
 use hubward_proto::ike::engine::Engine;
 use hubward_proto::ike::io::{Command, Input};
-use hubward_proto::ike::v1::keys::Cookies;
 use hubward_proto::time::Instant;
 use hubward_proto::wire::attribute::Attribute;
 use hubward_proto::wire::ike1::Notify;
+use hubward_proto::wire::isakmp::Cookies;
 use hubward_proto::wire::isakmp::{Cookie, Writer};
 use hubward_proto::wire::registry::{config, exchange, ike, payload};
 use peer::{Bench, Peer, clear, path, phase1_sa, quick_mode};
