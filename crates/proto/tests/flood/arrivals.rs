@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// How many there are of each: branches that were here before, new branches, clients that were here
 /// before, new clients.
-const EACH: usize = 20;
+const EACH: usize = 15;
 /// One comes in after the other.
 const PACE: Duration = Duration::from_millis(50);
 /// Once the flood is over, everything is as before within this time.
@@ -108,7 +108,7 @@ fn twenty_a_second_come_in_during_100_000_forged_calls_a_second() {
     let longest = Duration::from_secs(60);
     site.field.floods.push(Flood::new(first_main(), RATE, from, longest, of_a_million));
     // the tables are full before the first comes
-    site.field.run(Duration::from_millis(500));
+    site.field.run(Duration::from_millis(400));
     let arrivals = come_in_at_a_pace(&mut site);
     let took = site.field.now.since(from);
     assert!(took < longest, "the flood ended before the last came: {took:?}");
