@@ -91,8 +91,7 @@ fn strongswan(lab: &Lab) -> Result<()> {
     }
     let begun = Instant::now();
     // one half changes its phase 1, the other its child SA
-    let (phase_1, phase_2) =
-        (|branch: &Branch| branch.number % 2 == 0, |branch: &Branch| branch.number % 2 == 1);
+    let phase_1 = |branch: &Branch| branch.number.is_multiple_of(2);
     for branch in Branch::all(CONNECTIONS) {
         if phase_1(&branch) {
             spoke.rekey_ike(&branch.connection())?;
@@ -103,8 +102,7 @@ fn strongswan(lab: &Lab) -> Result<()> {
     wait::until("rekeys of all connections", secs(REKEY), || {
         let log = spoke.log();
         let missing = |branch: &Branch| {
-            (phase_1(branch) && established(branch, &log, "IKE_SA") < 2)
-                || (phase_2(branch) && established(branch, &log, "CHILD_SA") < 2)
+            established(branch, &log, if phase_1(branch) { "IKE_SA" } else { "CHILD_SA" }) < 2
         };
         Ok(!Branch::all(CONNECTIONS).any(|branch| missing(&branch)))
     })?;
