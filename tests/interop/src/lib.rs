@@ -12,6 +12,7 @@ pub mod dnsmasq;
 pub mod hubward;
 pub mod inject;
 pub mod lab;
+pub mod libreswan;
 pub mod loss;
 pub mod needs;
 pub mod net;

@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::{corpus, hubward, process, python, trixie, wait::secs};
+use crate::{corpus, hubward, libreswan, process, python, trixie, wait::secs};
 
 /// Something that a test cannot do without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub enum Need {
     StrongSwan,
     /// strongSwan 6 in a Debian trixie root: bare ESP in user space.
     Trixie,
+    /// Libreswan, unpacked.
+    Libreswan,
     /// The virtual environment of Python programs that `cargo ci python` makes.
     Python,
     /// The `hubward` program.
@@ -73,6 +75,10 @@ impl Need {
             Self::Trixie => match trixie::root() {
                 Ok(_) => (true, String::new()),
                 Err(e) => (false, format!("strongSwan 6 in a Debian trixie root ({e:#})")),
+            },
+            Self::Libreswan => match libreswan::root() {
+                Ok(_) => (true, String::new()),
+                Err(e) => (false, format!("Libreswan ({e:#})")),
             },
             Self::Corpus => (corpus::files().is_ok(), "HUBWARD_CORPUS".to_owned()),
             Self::Reference => (document().is_some(), "HUBWARD_REFERENCE".to_owned()),

@@ -60,9 +60,9 @@ pub fn carried(packet: &[u8]) -> Option<Carried> {
     let message =
         |bytes: &[u8]| (bytes.len() >= 28).then(|| Carried::Ike(Message { from, bytes: bytes.to_vec() }));
     let content = packet.get(header..)?;
-    match packet.get(9)? {
-        &ESP => sealed(content),
-        &UDP => {
+    match *packet.get(9)? {
+        ESP => sealed(content),
+        UDP => {
             let ports = number(content, 0)?;
             let (ports, data) = ([ports >> 16, ports & 0xffff], content.get(8..)?);
             match () {

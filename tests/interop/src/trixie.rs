@@ -27,16 +27,19 @@ pub fn root() -> Result<&'static Path> {
     }
 }
 
+/// Where roots are kept.
+pub(crate) fn cache() -> Result<PathBuf> {
+    let cache = std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache")))
+        .context("neither XDG_CACHE_HOME nor HOME is set")?;
+    Ok(cache.join("hubward"))
+}
+
 fn make() -> Result<PathBuf> {
     let root = match std::env::var_os("HUBWARD_TRIXIE_ROOT") {
         Some(path) => PathBuf::from(path),
-        None => {
-            let cache = std::env::var_os("XDG_CACHE_HOME")
-                .map(PathBuf::from)
-                .or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache")))
-                .context("neither XDG_CACHE_HOME nor HOME is set")?;
-            cache.join("hubward").join("trixie-root")
-        }
+        None => cache()?.join("trixie-root"),
     };
     if root.join("usr/lib/ipsec/charon").exists() {
         return Ok(root);
@@ -58,7 +61,7 @@ fn make() -> Result<PathBuf> {
 }
 
 /// The first archive, security apart, in apt's own list.
-fn mirror() -> Result<String> {
+pub(crate) fn mirror() -> Result<String> {
     let mut command = Command::new("apt-get");
     command.args(["indextargets", "--format", "$(SITE)"]);
     let list = process::run(&mut command, secs(20)).context("ask apt for its mirror")?;

@@ -18,6 +18,7 @@ use anyhow::{Context, Result, bail, ensure};
 use hubward_interop::charon::{Build, Charon};
 use hubward_interop::hubward::{Hubward, edit, hub_cfg};
 use hubward_interop::lab::Lab;
+use hubward_interop::libreswan::{Connection, Pluto, Whom};
 use hubward_interop::loss::Loss;
 use hubward_interop::needs::Need;
 use hubward_interop::net::Ns;
@@ -32,6 +33,7 @@ use crate::{Case, case};
 pub(crate) const CASES: &[Case] = &[
     case("one_in_ten_lost_strongswan_comes_in_and_rekeys", &[Need::Hubward, Need::StrongSwan], strongswan),
     case("one_in_ten_lost_vpnc_comes_in", &[Need::Hubward, Need::Tool("vpnc")], vpnc),
+    case("one_in_ten_lost_libreswan_comes_in", &[Need::Hubward, Need::Libreswan], libreswan),
 ];
 
 const PERCENT: u8 = 10;
@@ -89,8 +91,7 @@ fn strongswan(lab: &Lab) -> Result<()> {
     }
     let begun = Instant::now();
     // one half changes its phase 1, the other its child SA
-    let (phase_1, phase_2) =
-        (|branch: &Branch| branch.number % 2 == 0, |branch: &Branch| branch.number % 2 == 1);
+    let phase_1 = |branch: &Branch| branch.number.is_multiple_of(2);
     for branch in Branch::all(CONNECTIONS) {
         if phase_1(&branch) {
             spoke.rekey_ike(&branch.connection())?;
@@ -101,8 +102,7 @@ fn strongswan(lab: &Lab) -> Result<()> {
     wait::until("rekeys of all connections", secs(REKEY), || {
         let log = spoke.log();
         let missing = |branch: &Branch| {
-            (phase_1(branch) && established(branch, &log, "IKE_SA") < 2)
-                || (phase_2(branch) && established(branch, &log, "CHILD_SA") < 2)
+            established(branch, &log, if phase_1(branch) { "IKE_SA" } else { "CHILD_SA" }) < 2
         };
         Ok(!Branch::all(CONNECTIONS).any(|branch| missing(&branch)))
     })?;
@@ -198,4 +198,48 @@ fn connect(lab: &Lab, remotes: &[Remote], connected: &mut BTreeMap<u8, Vpnc>, ro
         std::thread::sleep(std::time::Duration::from_millis(100));
     }
     Ok(())
+}
+
+/// Libreswan repeats a message after 0.5 s and waits twice as long each time: the sixth repetition of
+/// a message comes after 32 s, and of a message and the next two after as long as this.
+const LIBRESWAN: u64 = 70;
+
+/// Branches in main mode and clients in aggressive mode with Xauth and mode-config, up to quick
+/// mode's second message: this kernel may have no ESP, which the peer would need for the third.
+fn libreswan(lab: &Lab) -> Result<()> {
+    let net = Reference::build(lab, Client::Direct)?;
+    net.address_spoke()?;
+    Branch::build(&net.spoke, CONNECTIONS)?;
+    let config = edit(&hub_cfg()?, " group 2\n", " group 5\n")?;
+    let users: String = (1..=CONNECTIONS).map(|n| format!("username user{n} password 0 user{n}\n")).collect();
+    let config = edit(&config, "aaa new-model\n", &format!("{users}aaa new-model\n"))?;
+    let hub = Hubward::start(lab, "hub", &net.hub, &config)?;
+    let loss = Loss::of_ike(&net.inet, "to-hub", PERCENT)?;
+    let connections: Vec<Connection> = Branch::all(CONNECTIONS)
+        .map(|branch| Connection {
+            name: branch.connection(),
+            local: branch.outside(),
+            as_whom: match branch.number % 2 {
+                0 => Whom::Branch(format!("10.2.{}.0/24", 100 + branch.number)),
+                _ => Whom::User(format!("user{}", branch.number)),
+            },
+        })
+        .collect();
+    let begun = Instant::now();
+    let pluto = Pluto::start(lab, "pluto", &net.spoke, &connections)?;
+    wait::until("quick mode of all connections", secs(LIBRESWAN), || {
+        // what it says when the kernel has no ESP, and what it says in the end
+        let words = ["response for Add SA", "IPsec SA established"];
+        let through = |one: &Connection| words.iter().any(|words| pluto.said(&one.name, words));
+        Ok(connections.iter().all(through))
+    })?;
+    println!("all {CONNECTIONS} were in quick mode after {:.1} s", begun.elapsed().as_secs_f32());
+    let sas = hub.exec("show crypto isakmp sa")?;
+    for connection in &connections {
+        ensure!(sas.contains(&connection.local.to_string()), "no SA of {}:\n{sas}", connection.name);
+        if let Whom::User(user) = &connection.as_whom {
+            hub.expect_log(&["Xauth accepted", user])?;
+        }
+    }
+    loss.was_felt()
 }

@@ -51,7 +51,7 @@ use std::sync::Arc;
 
 use hubward_interop::lab::{Lab, sweep};
 use hubward_interop::needs::{self, BASE, Need};
-use hubward_interop::trixie;
+use hubward_interop::{libreswan, trixie};
 use libtest_mimic::{Arguments, Failed, Trial};
 use pace::Pace;
 
@@ -98,6 +98,10 @@ fn main() {
         match trixie::root() {
             Ok(root) => println!("the Debian trixie root is {}", root.display()),
             Err(e) => println!("no Debian trixie root: {e:#}"),
+        }
+        match libreswan::root() {
+            Ok(root) => println!("Libreswan is in {}", root.display()),
+            Err(e) => println!("no Libreswan: {e:#}"),
         }
         return;
     }
@@ -159,8 +163,8 @@ fn is_busy(name: &str) -> bool {
 }
 
 fn trial(name: String, case: &'static Case, pace: &Arc<Pace>) -> Trial {
-    // the trixie root takes minutes to make: only when a test that needs it is about to run
-    let cheap = |need: &&Need| **need != Need::Trixie || !needs::required();
+    // roots take up to minutes to make: only when a test that needs one is about to run
+    let cheap = |need: &&Need| !matches!(**need, Need::Trixie | Need::Libreswan) || !needs::required();
     let missing: Vec<String> =
         BASE.iter().chain(case.needs).filter(cheap).filter_map(|need| need.missing()).collect();
     if missing.is_empty() {

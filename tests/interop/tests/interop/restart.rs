@@ -142,8 +142,7 @@ fn nothing_twice(lab: &Lab) -> Result<()> {
     let mut spoke = Hubward::start(lab, "spoke", &scene.net.spoke, &branch)?;
 
     scene.net.client.address("lo", &format!("{SECOND_HOST}/32"))?;
-    let mut suite = Suite::default();
-    suite.esp = "aes128-sha1".into();
+    let suite = Suite { esp: "aes128-sha1".into(), ..Suite::default() };
     let second = Spoke { local: CLIENT, local_net: "10.3.0.0/16".into(), suite, ..Spoke::default() };
     let charon = Charon::start(lab, "second", &scene.net.client, Build::Machine, &second.conf())?;
 
