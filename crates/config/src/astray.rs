@@ -28,7 +28,9 @@ const IMPLEMENTED: [(&str, &str); 5] = [
 /// By their first keywords.
 static RESTRICTIONS: LazyLock<BTreeMap<&'static str, Vec<Restriction>>> = LazyLock::new(|| {
     let of_rows = rows().filter_map(|row| match row.action {
-        Action::Fate(Fate::Unenforced(does)) => Some((row.form, does)),
+        Action::Fate(Fate::Unenforced(does)) | Action::Opens(Fate::Unenforced(does)) => {
+            Some((row.form, does))
+        }
         _ => None,
     });
     let mut all: BTreeMap<&'static str, Vec<Restriction>> = BTreeMap::new();
@@ -44,7 +46,7 @@ static RESTRICTIONS: LazyLock<BTreeMap<&'static str, Vec<Restriction>>> = LazyLo
         add(form.split(' ').take_while(|word| !word.starts_with(['<', '='])).collect(), does);
     }
     for (name, says) in names() {
-        if let Says::Is(Fate::Unenforced(does)) = says {
+        if let Says::Is(Fate::Unenforced(does)) | Says::Opens(Fate::Unenforced(does), _) = says {
             add(name.iter().copied().take_while(|word| *word != "*").collect(), does);
         }
     }
@@ -145,7 +147,7 @@ mod tests {
         ] {
             assert_eq!(stops(&format!("{PORT} {line}\n")), [3], "{line}");
         }
-        for line in ["acess-class 10 in", "access-clas 10 in"] {
+        for line in ["acess-class 10 in", "access-calss 10 in"] {
             assert_eq!(stops(&format!("line vty 0 4\n {line}\n")), [2], "{line}");
         }
         for line in

@@ -286,6 +286,26 @@ fn files(lines: [usize; 2]) {
                 i % 65535 + 1
             )
         }),
+        (
+            "clients",
+            "aaa new-model\naaa authentication login L local\naaa authorization network L local\ncrypto isakmp policy 10\n authentication pre-share\ncrypto ipsec transform-set T esp-aes esp-sha-hmac\n",
+            |i| {
+                format!(
+                    "crypto isakmp client configuration group G{i}\ncrypto isakmp profile P{i}\n match identity group G{i}\n isakmp authorization list L\n client authentication list L\ncrypto dynamic-map D{i} 10\n set isakmp-profile P{i}\n set transform-set T\ncrypto map M {} ipsec-isakmp dynamic D{i}\n",
+                    i % 65535 + 1
+                )
+            },
+        ),
+        ("groups of maps", "aaa new-model\n", |i| {
+            format!(
+                "crypto isakmp client configuration group G{i}\ncrypto map M{i} isakmp authorization list L\n"
+            )
+        }),
+        (
+            "maps without keys",
+            "crypto isakmp policy 10\n authentication pre-share\ncrypto map M 65535 ipsec-isakmp dynamic D\n",
+            |i| format!("crypto map M {} ipsec-isakmp\n set peer {}\n", i % 65534 + 1, address(i)),
+        ),
         ("dynmap entries", "crypto map M 10 ipsec-isakmp dynamic D\n", |i| {
             format!("crypto dynamic-map D {}\n set transform-set T{i}\n", i % 65535 + 1)
         }),

@@ -671,7 +671,7 @@ fn ports_and_types_that_ios_does_not_know_are_refused() {
         "permit ip any any dscp 64",
         "permit ip any any precedence high",
         "permit ip any",
-        "permit tcp any any log x",
+        "permit tcp any any log x y",
         "permit ip host 1x any",
     ] {
         let parsed = parse(&format!("ip access-list extended L\n {line}\n"));

@@ -215,7 +215,7 @@ pub(super) const GLOBAL: &[Names] = &[
     (Opens(Unsupported("SD-WAN is not implemented"), Sub::Anything), "sdwan"),
     (
         Is(Unsupported("PPP and the router's own DHCP client have no such settings")),
-        "ip address-pool; ip dhcp-client",
+        "ip address-pool local; ip address-pool dhcp-proxy-client; ip address-pool dhcp-pool; ip dhcp-client",
     ),
     (
         Is(Inert("has an effect only on an interface, which is reported there")),

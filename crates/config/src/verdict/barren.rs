@@ -107,12 +107,10 @@ pub(super) fn xauth(
 }
 
 /// A dynamic entry of the same map before a static one captures its peer.
-pub(super) fn captured(map: &CryptoMap, entry: &MapEntry) -> Option<Reason> {
-    let mut dynamic = map.entries.iter().filter(|other| other.dynamic.is_some());
-    let before = dynamic.find(|other| other.sequence < entry.sequence)?;
+pub(super) fn captured(first_dynamic: Option<u16>, entry: &MapEntry) -> Option<Reason> {
+    let before = first_dynamic.filter(|first| *first < entry.sequence)?;
     let text = format!(
-        "the dynamic entry {} is before it and captures its peer: the tunnel fails or uses the terms of that entry, as on a router",
-        before.sequence
+        "the dynamic entry {before} is before it and captures its peer: the tunnel fails or uses the terms of that entry, as on a router"
     );
     Some(Reason::new(entry.line, text))
 }

@@ -119,7 +119,7 @@ fn fixed(world: &World<'_>, map: &CryptoMap, name: &str, entry: &MapEntry) -> Ve
         found.differs.extend(barren::led_past(config, &world.ways, &map.name, &entry.terms));
     }
     found.differs.extend(barren::xauth(config, map, Some(&entry.peers), &entry.terms));
-    found.differs.extend(barren::captured(map, entry));
+    found.differs.extend(barren::captured(world.first_dynamic(&map.name), entry));
     found.differs.extend(barren::hidden_key(config, &entry.peers, &entry.terms));
     if !entry.peers.is_empty() {
         found.keys(Some(&entry.peers), &entry.terms, false);
@@ -250,7 +250,7 @@ impl<'w, 'p> Found<'w, 'p> {
 
     /// Profiles and keyrings of VRFs that the entry's peers may use.
     fn vrfs(&mut self, peers: Option<&[IpAddr]>, terms: &EntryTerms) {
-        let (world, config) = (self.world, self.world.config);
+        let world = self.world;
         let is_peer =
             |net: &ipnet::IpNet| peers.is_none_or(|peers| peers.iter().any(|peer| net.contains(peer)));
         // a profile that the entry names is reported with it
@@ -269,8 +269,7 @@ impl<'w, 'p> Found<'w, 'p> {
                 self.lacks(line, text);
             }
         }
-        let profile = terms.profile.as_ref();
-        let profile = profile.and_then(|name| config.profiles.iter().find(|known| known.name == *name));
+        let profile = terms.profile.as_ref().and_then(|name| world.profile(name));
         let only: &[String] = profile.map_or(&[], |profile| &profile.keyrings);
         let searched = |ring: &Keyring| only.is_empty() || only.contains(&ring.name);
         for (ring, lines) in world.of_vrfs.keyrings.iter().filter(|(ring, _)| searched(ring)) {
@@ -441,8 +440,7 @@ impl<'w, 'p> Found<'w, 'p> {
             self.access_list(name);
         }
         if let Some(name) = &terms.profile {
-            let profile = self.world.config.profiles.iter().find(|profile| profile.name == *name);
-            match profile {
+            match self.world.profile(name) {
                 None => {
                     let text =
                         format!("ISAKMP profile {name} is not defined; it serves nobody on a router either");
@@ -485,7 +483,7 @@ impl<'w, 'p> Found<'w, 'p> {
     }
 
     fn access_list(&mut self, name: &str) {
-        let Some(acl) = self.world.config.acls.iter().find(|acl| acl.name == name) else {
+        let Some(acl) = self.world.acl(name) else {
             let text = format!("access list {name} is not defined; nothing is protected on a router either");
             self.unknown |= self.undefined(ACCESS_LIST, name, text);
             return;
@@ -560,8 +558,7 @@ impl<'w, 'p> Found<'w, 'p> {
             self.missing.extend(world.no_policy(self.line));
             return;
         }
-        let profile = terms.profile.as_ref();
-        let profile = profile.and_then(|name| world.config.profiles.iter().find(|known| known.name == *name));
+        let profile = terms.profile.as_ref().and_then(|name| world.profile(name));
         let mut found = FoundKey::None;
         let own: Vec<_> = match peers {
             Some(peers) => peers.iter().map(|peer| world.key(Some(*peer), profile)).collect(),
@@ -595,20 +592,21 @@ impl<'w, 'p> Found<'w, 'p> {
 
 /// The key of one of the groups whose clients may come by a dynamic entry.
 fn group_key(world: &World<'_>, profile: Option<&Profile>, by_map: bool) -> FoundKey {
-    let config = world.config;
-    let matched = |known: &Group| match profile {
-        Some(profile) => profile.matches.iter().any(
-            |matched| matches!(matched, IdentityMatch::Group(name) if config.group_for(name) == Some(known)),
-        ),
-        None => by_map,
-    };
     let mut found = FoundKey::None;
-    for group in config.groups.iter().filter(|group| matched(group)) {
-        match &group.key {
-            Some(key) if readable(key) => return FoundKey::Readable,
-            Some(_) => found = FoundKey::Unreadable(group.line),
-            None => {}
+    let mut look = |group: &Group| match &group.key {
+        Some(key) if readable(key) => found = FoundKey::Readable,
+        Some(_) if found != FoundKey::Readable => found = FoundKey::Unreadable(group.line),
+        _ => {}
+    };
+    match profile {
+        Some(profile) => {
+            let named = profile.matches.iter().filter_map(|matched| match matched {
+                IdentityMatch::Group(name) => world.group_for(name),
+                _ => None,
+            });
+            named.for_each(look);
         }
+        None => world.config.groups.iter().filter(|_| by_map).for_each(&mut look),
     }
     found
 }

@@ -8,7 +8,7 @@ use super::{Outcome, Reason, Verdict};
 use crate::acl::split_networks;
 use crate::diagnostic::Code;
 use crate::document::Class;
-use crate::model::{AaaList, AaaMethod, CryptoMap, Group, Profile};
+use crate::model::{AaaList, AaaMethod, Config, CryptoMap, Group, Profile};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
@@ -22,7 +22,14 @@ struct Of<'w, 'p> {
     blocks: BTreeMap<String, Vec<&'w Block<'p>>>,
     /// The profiles whose clients are its.
     profiles: BTreeMap<&'p str, Vec<&'p Profile>>,
+    /// The crypto maps that have entries with a profile, by the profile.
+    maps: BTreeMap<&'p str, Vec<&'p CryptoMap>>,
+    /// The crypto maps that admit clients without a profile.
+    whole: Vec<&'p CryptoMap>,
 }
+
+/// Crypto maps that are looked at for why none of them admits somebody.
+const LOOKED_AT: usize = 8;
 
 impl<'w, 'p> Of<'w, 'p> {
     fn new(world: &'w World<'p>) -> Self {
@@ -41,8 +48,73 @@ impl<'w, 'p> Of<'w, 'p> {
                 profiles.entry(group).or_default().push(profile);
             }
         }
-        Self { blocks, profiles }
+        let mut maps: BTreeMap<&str, Vec<&CryptoMap>> = BTreeMap::new();
+        for (profile, map) in bound(config) {
+            let known = maps.entry(profile).or_default();
+            // one that is in use is enough
+            match world.applied(&map.name) {
+                Applied::Yes => *known = vec![map],
+                _ if known.len() < LOOKED_AT && known.last().is_none_or(|last| last.name != map.name) => {
+                    known.push(map);
+                }
+                _ => {}
+            }
+        }
+        let admitting = || config.maps.iter().filter(|map| map.authorization_list.is_some());
+        let admits = |map: &&&CryptoMap| {
+            is_served(world, &(map, None, map.authorization_list.as_ref(), login_of(map)))
+        };
+        let whole = match admitting().find(|map| admits(&map)) {
+            Some(map) => vec![map],
+            None => admitting().take(LOOKED_AT).collect(),
+        };
+        Self { blocks, profiles, maps, whole }
     }
+}
+
+/// Every profile that an entry names, also by its dynamic map, with the map of the entry.
+fn bound(config: &Config) -> Vec<(&str, &CryptoMap)> {
+    let mut dynamic: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for map in &config.dynamic_maps {
+        let named = map.entries.iter().filter_map(|entry| entry.terms.profile.as_deref());
+        dynamic.entry(&map.name).or_default().extend(named);
+    }
+    let mut out = Vec::new();
+    for map in &config.maps {
+        let mut named: BTreeSet<&str> = BTreeSet::new();
+        for entry in &map.entries {
+            match &entry.dynamic {
+                None => named.extend(entry.terms.profile.as_deref()),
+                Some(name) => named.extend(dynamic.get(name.as_str()).into_iter().flatten()),
+            }
+        }
+        out.extend(named.into_iter().map(|profile| (profile, map)));
+    }
+    out
+}
+
+/// A way by which clients may come: the crypto map, the profile, and the lists of AAA that admit
+/// them.
+type Way<'p> = (&'p CryptoMap, Option<&'p Profile>, Option<&'p String>, Option<&'p String>);
+
+fn login_of(map: &CryptoMap) -> Option<&String> {
+    map.xauth_list.as_ref().map(|(list, _)| list)
+}
+
+/// Why the lists of a way admit nobody here, and which of them are not defined.
+fn faults(world: &World<'_>, (_, _, network, login): &Way<'_>, line: u32) -> (Vec<Reason>, Vec<Reason>) {
+    let aaa = &world.config.aaa;
+    let mut lacking = lists(world, *network, &aaa.network, |method| *method == AaaMethod::Local);
+    let checks = |method: &AaaMethod| method.is_local() || *method == AaaMethod::None;
+    lacking.extend(lists(world, *login, &aaa.login, checks));
+    let named = [(NETWORK_LIST, *network), (LOGIN_LIST, *login)];
+    let undefined = named.into_iter().filter_map(|(what, name)| undefined(world, what, name, line));
+    (lacking, undefined.collect())
+}
+
+fn is_served(world: &World<'_>, way: &Way<'_>) -> bool {
+    let (lacking, undefined) = faults(world, way, 0);
+    lacking.is_empty() && undefined.is_empty() && matches!(world.applied(&way.0.name), Applied::Yes)
 }
 
 fn verdict(world: &World<'_>, of: &Of<'_, '_>, group: &Group) -> Verdict {
@@ -88,7 +160,7 @@ fn verdict(world: &World<'_>, of: &Of<'_, '_>, group: &Group) -> Verdict {
         None => differs.push(at("it has no pool; its clients get no address".into())),
     }
     if let Some(name) = &group.acl {
-        match config.acls.iter().find(|acl| acl.name == *name) {
+        match world.acl(name) {
             None => {
                 let question = world.question(ACCESS_LIST, name);
                 differs.push(at(format!("access list {name} is not defined{question}")));
@@ -126,22 +198,17 @@ fn served(
     missing: &mut Vec<Reason>,
     differs: &mut Vec<Reason>,
 ) {
-    let config = world.config;
     let profiles: &[&Profile] = of.profiles.get(group.name.as_str()).map_or(&[], Vec::as_slice);
-    let maps: Vec<_> = config.maps.iter().filter(|map| map.authorization_list.is_some()).collect();
     let mut why_missing = Vec::new();
     let mut why_differs = Vec::new();
-    let mut ways = Vec::new();
-    for map in maps {
-        let login = map.xauth_list.as_ref().map(|(list, _)| list);
-        ways.push((map, None, map.authorization_list.as_ref(), login));
-    }
+    let whole = of.whole.iter().map(|map| (*map, None, map.authorization_list.as_ref(), login_of(map)));
+    let mut ways: Vec<Way<'_>> = whole.collect();
     for profile in profiles {
         for line in world.vrfs_of(profile) {
             missing
                 .push(Reason::new(line, "its profile puts its clients into a VRF; VRFs are not implemented"));
         }
-        for map in config.maps.iter().filter(|map| uses(world, map, &profile.name)) {
+        for map in of.maps.get(profile.name.as_str()).into_iter().flatten() {
             let (network, login) = (profile.authorization_list.as_ref(), profile.xauth_list.as_ref());
             ways.push((map, Some(profile), network, login));
         }
@@ -154,15 +221,9 @@ fn served(
             }
         }
     }
-    for (map, profile, network, login) in ways {
-        let mut lacking = lists(world, network, &config.aaa.network, |method| *method == AaaMethod::Local);
-        let checks = |method: &AaaMethod| method.is_local() || *method == AaaMethod::None;
-        lacking.extend(lists(world, login, &config.aaa.login, checks));
-        let line = profile.map_or(group.line, |profile| profile.line);
-        let undefined: Vec<_> = [(NETWORK_LIST, network), (LOGIN_LIST, login)]
-            .into_iter()
-            .filter_map(|(what, name)| undefined(world, what, name, line))
-            .collect();
+    for way in ways {
+        let (map, profile, ..) = way;
+        let (lacking, undefined) = faults(world, &way, profile.map_or(group.line, |profile| profile.line));
         match world.applied(&map.name) {
             Applied::Yes if lacking.is_empty() && undefined.is_empty() => {
                 differs.extend_from_slice(world.doubts(&map.name));
@@ -200,22 +261,6 @@ pub(super) fn undefined(
     let question = world.question(what, name);
     let text = format!("AAA list {name} is not defined; it admits nobody, as on a router{question}");
     Some(Reason::new(line, text))
-}
-
-/// Whether an entry of a map names a profile, also by its dynamic map.
-fn uses(world: &World<'_>, map: &CryptoMap, profile: &str) -> bool {
-    map.entries.iter().any(|entry| match &entry.dynamic {
-        None => entry.terms.profile.as_deref() == Some(profile),
-        Some(name) => {
-            let entries = world
-                .config
-                .dynamic_maps
-                .iter()
-                .filter(|known| known.name == *name)
-                .flat_map(|map| &map.entries);
-            entries.into_iter().any(|entry| entry.terms.profile.as_deref() == Some(profile))
-        }
-    })
 }
 
 /// The problem of a list of methods none of which is supported here.

@@ -190,20 +190,6 @@ fn pool_flows(world: &World<'_>, names: &[&str]) -> Vec<Flow> {
     of_pool(pools).into_iter().map(to).collect()
 }
 
-impl World<'_> {
-    /// The lines that assign keys of aggressive mode to peers: `crypto isakmp peer`.
-    pub(super) fn aggressive(&self, peers: &[IpAddr]) -> Vec<Reason> {
-        let of = |block: &&Block<'_>| {
-            let name = block.head.text.split_whitespace().last().unwrap_or_default();
-            name.parse::<IpAddr>().is_ok_and(|address| peers.contains(&address))
-        };
-        let blocks = self.having("crypto isakmp peer").filter(of);
-        let lines = blocks.flat_map(|block| block.having("set aggressive-mode"));
-        let text = "aggressive mode with per-peer attributes is not implemented";
-        lines.map(|line| Reason::new(line.line, text)).collect()
-    }
-}
-
 /// `crypto isakmp peer …` with attributes for aggressive mode.
 fn peers(world: &World<'_>) -> Vec<Verdict> {
     let mut out = Vec::new();

@@ -9,7 +9,8 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::document::Class;
 use crate::interface_name::long_name;
 use crate::model::{
-    Config, Interface, InterfaceKind, IsakmpPolicy, KeyPeer, Keyring, PeerAuthentication, Profile,
+    Acl, Config, CryptoMap, Group, Interface, InterfaceKind, IsakmpPolicy, KeyPeer, Keyring,
+    PeerAuthentication, Profile,
 };
 use crate::parsed::Parsed;
 use crate::secret::Password;
@@ -40,6 +41,7 @@ pub(super) struct World<'p> {
     pub(super) ways: Ways<'p>,
     pub(super) of_vrfs: OfVrfs<'p>,
     named: Named<'p>,
+    index: Index<'p>,
     /// Where each crypto map is applied.
     applied: BTreeMap<String, Applied>,
     /// Why the tunnels of a crypto map do not come up without more than the configuration, by the
@@ -121,6 +123,7 @@ impl<'p> World<'p> {
             told.entry(one.line).or_default().push(one);
         }
         let (ways, named) = (Ways::new(config), Named::new(config, &blocks));
+        let index = Index::new(config, &blocks);
         let mut world = Self {
             parsed,
             config,
@@ -135,6 +138,7 @@ impl<'p> World<'p> {
             ways,
             of_vrfs: OfVrfs::default(),
             named,
+            index,
             applied,
             doubts,
         };
@@ -231,6 +235,33 @@ impl<'p> World<'p> {
         let blocks = self.called(&format!("crypto isakmp profile {}", profile.name));
         let lines = blocks.flat_map(|block| &block.below);
         lines.filter(|line| line.class != Class::Unknown).filter(names_vrf).map(|line| line.line).collect()
+    }
+
+    /// An access list.
+    pub(super) fn acl(&self, name: &str) -> Option<&'p Acl> {
+        self.index.acls.get(name).copied()
+    }
+
+    /// An ISAKMP profile.
+    pub(super) fn profile(&self, name: &str) -> Option<&'p Profile> {
+        self.index.profiles.get(name).copied()
+    }
+
+    /// The group of clients that call themselves so, as `Config::group_for`.
+    pub(super) fn group_for(&self, name: &str) -> Option<&'p Group> {
+        self.index.groups.get(name).or(self.index.groups.get("default")).copied()
+    }
+
+    /// The sequence number of the first entry of a crypto map that names a dynamic one.
+    pub(super) fn first_dynamic(&self, map: &str) -> Option<u16> {
+        self.index.first_dynamic.get(map).copied()
+    }
+
+    /// The lines that assign keys of aggressive mode to peers: `crypto isakmp peer`.
+    pub(super) fn aggressive(&self, peers: &[IpAddr]) -> Vec<Reason> {
+        let lines = peers.iter().filter_map(|peer| self.index.aggressive.get(peer)).flatten();
+        let text = "aggressive mode with per-peer attributes is not implemented";
+        lines.map(|line| Reason::new(*line, text)).collect()
     }
 
     /// The message for a line that does not have its effect.
@@ -367,6 +398,39 @@ impl<'p> World<'p> {
             found = FoundKey::Unreadable(key.line);
         }
         found
+    }
+}
+
+/// What is looked up by its own name, of which the first counts.
+struct Index<'p> {
+    acls: BTreeMap<&'p str, &'p Acl>,
+    profiles: BTreeMap<&'p str, &'p Profile>,
+    groups: BTreeMap<&'p str, &'p Group>,
+    /// By the crypto map.
+    first_dynamic: BTreeMap<&'p str, u16>,
+    /// The lines of `crypto isakmp peer` that want aggressive mode, by the peer.
+    aggressive: BTreeMap<IpAddr, Vec<u32>>,
+}
+
+impl<'p> Index<'p> {
+    fn new(config: &'p Config, blocks: &[Block<'p>]) -> Self {
+        // the first of a name is put in last
+        let acls = config.acls.iter().rev().map(|acl| (acl.name.as_str(), acl)).collect();
+        let profiles = config.profiles.iter().rev().map(|own| (own.name.as_str(), own)).collect();
+        let groups = config.groups.iter().rev().map(|group| (group.name.as_str(), group)).collect();
+        let dynamic = |map: &'p CryptoMap| {
+            let entries = map.entries.iter().filter(|entry| entry.dynamic.is_some());
+            Some((map.name.as_str(), entries.map(|entry| entry.sequence).min()?))
+        };
+        let mut aggressive: BTreeMap<IpAddr, Vec<u32>> = BTreeMap::new();
+        for block in blocks.iter().filter(|block| block.head.begins("crypto isakmp peer")) {
+            let peer = block.head.text.split_whitespace().last().and_then(|word| word.parse().ok());
+            let Some(peer) = peer else { continue };
+            let lines = block.having("set aggressive-mode").map(|line| line.line);
+            aggressive.entry(peer).or_default().extend(lines);
+        }
+        let first_dynamic = config.maps.iter().filter_map(dynamic).collect();
+        Self { acls, profiles, groups, first_dynamic, aggressive }
     }
 }
 

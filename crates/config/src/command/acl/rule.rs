@@ -96,7 +96,7 @@ macro_rules! extended {
 /// What follows the verb in a standard list.
 macro_rules! standard {
     () => {
-        "{any|host {<A.B.C.D:source>|<source-name>}|<A.B.C.D:source> [<A.B.C.D:source-wildcard>]|<source-name>} [log]"
+        "{any|host {<A.B.C.D:source>|<source-name>}|<A.B.C.D:source> [<A.B.C.D:source-wildcard>]|<source-name>} [log [<cookie>]]"
     };
 }
 
