@@ -149,3 +149,102 @@ fn no_password_is_given_to_a_gateway_of_another_identity() {
         }
     }
 }
+
+/// Everything that a hub sends after a first message of aggressive mode for a group, and a third
+/// message that proves nothing, within three minutes. The hub has the same seed each time.
+fn sent_for_group(known: bool) -> Vec<Vec<u8>> {
+    use hubward_proto::ike::io::Answer;
+    use hubward_proto::ike::v1::keys::Cookies;
+    use hubward_proto::wire::isakmp::{Cookie, FLAG_ENCRYPTION, Header, Writer};
+    use hubward_proto::wire::registry::payload;
+    let mut bench = Bench::new(Engine::new(Arc::new(hub_policy()), [1; 32], Instant::ORIGIN));
+    let from = peer::path(ip(HUB), ip("10.51.82.100"), 500);
+    let cookies = Cookies { initiator: Cookie([1; 8]), responder: Cookie::ZERO };
+    let mut writer = Writer::new();
+    writer
+        .push(payload::SA, peer::phase1_sa(ike::AUTH_XAUTH_INIT_PRESHARED))
+        .push(payload::KE, [2; 128])
+        .push(payload::NONCE, [1; 20])
+        .push(payload::ID, [&[11, 17, 1, 244], &b"testgroup"[..]].concat());
+    bench.datagram(from, &peer::clear(cookies, exchange::AGGRESSIVE, &writer));
+    let (id, _) = bench.asked.pop().expect("the group is asked for");
+    let group = known.then(support::test_group);
+    let mut sent = bench.input(Input::Answer { id, answer: Answer::Group(group) });
+    let (header, _) = Header::parse(&sent[0]).unwrap();
+    // the client repeats itself, proves nothing, and proves nothing again
+    sent.extend(bench.datagram(from, &peer::clear(cookies, exchange::AGGRESSIVE, &writer)));
+    let third = Header { first: payload::HASH, flags: FLAG_ENCRYPTION, ..header };
+    for _ in 0..2 {
+        sent.extend(bench.datagram(from, &third.write(&[0x5a; 40])));
+        sent.extend(bench.wait(Duration::from_secs(90)));
+    }
+    sent
+}
+
+/// What a hub answers for a group that exists and for one that does not are the same bytes, but for
+/// random ones and the hash, which nobody can tell from another without the key; as many messages,
+/// and at the same times.
+#[test]
+fn an_unknown_group_is_answered_byte_for_byte_like_a_known_one() {
+    use hubward_proto::wire::isakmp::{Chain, Header};
+    use hubward_proto::wire::registry::payload;
+    let (known, unknown) = (sent_for_group(true), sent_for_group(false));
+    assert!(known.len() >= 2, "message 2, and again");
+    assert_eq!(known.len(), unknown.len());
+    for (one, other) in known.iter().zip(&unknown) {
+        let (header, body) = Header::parse(one).unwrap();
+        let (header_of_other, body_of_other) = Header::parse(other).unwrap();
+        assert_eq!(header, header_of_other);
+        if header.encrypted() {
+            assert_eq!(body.len(), body_of_other.len());
+            continue;
+        }
+        let (chain, of_other) =
+            (Chain::parse(header.first, body).unwrap(), Chain::parse(header.first, body_of_other).unwrap());
+        assert_eq!(chain.payloads.len(), of_other.payloads.len());
+        for (payload, of_other) in chain.payloads.iter().zip(&of_other.payloads) {
+            assert_eq!((payload.kind, payload.body.len()), (of_other.kind, of_other.body.len()));
+            // random, or made of that
+            let may_differ = [payload::KE, payload::NONCE, payload::HASH, payload::NAT_D];
+            if !may_differ.contains(&payload.kind) {
+                assert_eq!(payload.body, of_other.body, "payload {}", payload.kind);
+            }
+        }
+    }
+}
+
+/// A user who does not exist, a wrong password and one that was not checked because of a lock-out
+/// are answered with the same bytes, until the last try.
+#[test]
+fn every_refused_password_is_answered_with_the_same_bytes() {
+    use hubward_proto::ike::io::Answer;
+    use hubward_proto::wire::registry::config;
+    let opened = |reason: &str| {
+        let mut bench = Bench::new(Engine::new(Arc::new(hub_policy()), [1; 32], Instant::ORIGIN));
+        let from = peer::path(ip(HUB), ip("10.51.82.100"), 500);
+        let (mut peer, mut request) = Peer::aggressive_mode(&mut bench, from, &support::test_group(), 3);
+        let mut plain = Vec::new();
+        for _ in 0..3 {
+            let attributes = vec![
+                Attribute::long(config::XAUTH_USER_NAME, *b"user"),
+                Attribute::long(config::XAUTH_USER_PASSWORD, *b"password"),
+            ];
+            let reply = peer.config(request, config::REPLY, attributes);
+            bench.datagram(from, &reply);
+            let (id, _) = bench.asked.pop().expect("the login list is asked");
+            let rejected = Answer::Rejected { reason: reason.into() };
+            let mut answers = bench.input(Input::Answer { id, answer: rejected });
+            answers.extend(bench.wait(Duration::from_millis(200)));
+            for answer in answers {
+                let (header, text) = peer.open(&answer);
+                request = header.message_id;
+                plain.push((header, text));
+            }
+        }
+        plain
+    };
+    let wrong = opened("wrong password");
+    assert!(wrong.len() >= 3, "{wrong:?}");
+    assert_eq!(wrong, opened("unknown user"));
+    assert_eq!(wrong, opened("too many failures; not checked for 60 s"));
+}
