@@ -38,11 +38,15 @@ mod faults {
 
     /// A file `disk` in the folder of orders has the milliseconds that each sync takes, and the
     /// error's number after that, if it shall fail: `5000`, `0 5`.
+    #[cfg_attr(not(test), expect(unused_variables, reason = "tests have orders for each folder"))]
     pub(crate) fn ready(path: &Path) -> io::Result<()> {
         #[cfg(test)]
         tests::ordered(path)?;
-        let Some(folder) = std::env::var_os(FOLDER) else { return Ok(()) };
-        let Ok(order) = std::fs::read_to_string(Path::new(&folder).join("disk")) else { return Ok(()) };
+        std::env::var_os(FOLDER).map_or(Ok(()), |folder| ready_in(Path::new(&folder)))
+    }
+
+    fn ready_in(folder: &Path) -> io::Result<()> {
+        let Ok(order) = std::fs::read_to_string(folder.join("disk")) else { return Ok(()) };
         let mut numbers = order.split_whitespace().map_while(|word| word.parse().ok());
         let time = numbers.next().unwrap_or(0);
         let error = numbers.next().and_then(|number| i32::try_from(number).ok());
@@ -67,6 +71,19 @@ mod faults {
             let orders = ORDERS.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let mut orders = orders.into_iter().filter(|(folder, ..)| path.starts_with(folder));
             orders.next_back().map_or(Ok(()), |(_, time, error)| fail(time, error))
+        }
+
+        #[test]
+        fn what_is_ordered_happens() {
+            let folder = tempfile::tempdir().unwrap();
+            let order = |text: &str| std::fs::write(folder.path().join("disk"), text).unwrap();
+            assert!(ready_in(folder.path()).is_ok());
+            order("0 5\n");
+            assert_eq!(ready_in(folder.path()).unwrap_err().raw_os_error(), Some(5));
+            order("200");
+            let began = std::time::Instant::now();
+            assert!(ready_in(folder.path()).is_ok());
+            assert!(began.elapsed() >= Duration::from_millis(200));
         }
 
         /// From now on every sync below a folder takes this time, and fails with this error.

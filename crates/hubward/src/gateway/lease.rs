@@ -54,6 +54,8 @@ pub(crate) struct Leases {
     /// Addresses that have an owner who does not use them, with their turn to be given to another.
     released: BTreeMap<IpAddr, u64>,
     next_turn: u64,
+    /// What is still to be stored.
+    unstored: Vec<(String, Option<Vec<u8>>)>,
 }
 
 fn key(pool: &str, owner: &LeaseOwner) -> String {
@@ -79,6 +81,7 @@ impl Leases {
             in_use: BTreeMap::new(),
             released: BTreeMap::new(),
             next_turn: 0,
+            unstored: Vec::new(),
         };
         let mut wrong = Vec::new();
         for (key, row) in rows {
@@ -113,8 +116,9 @@ impl Leases {
     }
 
     /// Leases an address to an owner: the one it has, the one it asks for, the lowest that was
-    /// never used, or the one that was released longest ago.
-    pub(crate) fn lease(
+    /// never used, or the one that was released longest ago. Nobody may learn of it before
+    /// [`Leases::store`] returned.
+    pub(crate) fn grant(
         &mut self,
         pool: &str,
         owner: &LeaseOwner,
@@ -131,19 +135,15 @@ impl Leases {
             Some(address) => address,
             None => pool.fresh(known).or_else(|| pool.reused()).ok_or(LeaseError::Exhausted)?,
         };
-        let mut rows = Vec::new();
         if let Some(other) = self.owners.insert(address, key.clone())
             && other != key
         {
             self.owned.remove(&other);
-            rows.push((other, None));
+            self.unstored.push((other, None));
         }
         let before = self.owned.insert(key.clone(), address);
         if before != Some(address) {
-            rows.push((key, row(address)));
-        }
-        if !rows.is_empty() {
-            self.store.write(&rows);
+            self.unstored.push((key, row(address)));
         }
         let turn = self.released.remove(&address);
         self.pools.values_mut().for_each(|pool| pool.taken(address, turn));
@@ -152,6 +152,27 @@ impl Leases {
         }
         *self.in_use.entry(address).or_default() += 1;
         Ok(address)
+    }
+
+    /// Returns when everything that was granted is stored.
+    pub(crate) fn store(&mut self) {
+        let rows = std::mem::take(&mut self.unstored);
+        if !rows.is_empty() {
+            self.store.write(&rows);
+        }
+    }
+
+    /// One lease, stored.
+    #[cfg(test)]
+    pub(crate) fn lease(
+        &mut self,
+        pool: &str,
+        owner: &LeaseOwner,
+        wanted: Option<IpAddr>,
+    ) -> Result<IpAddr, LeaseError> {
+        let granted = self.grant(pool, owner, wanted);
+        self.store();
+        granted
     }
 
     /// One grant of the address is no longer used; returns whether the address is free now.

@@ -58,6 +58,9 @@ pub(crate) fn locked_out(locked: &LockedOut, since: Duration, until: Duration) -
 }
 
 #[cfg(test)]
+pub(super) use tests::of_all_kinds;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use hubward_proto::names::Untrusted;
@@ -90,6 +93,3 @@ mod tests {
         }
     }
 }
-
-#[cfg(test)]
-pub(super) use tests::of_all_kinds;
