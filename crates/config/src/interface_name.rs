@@ -96,7 +96,7 @@ impl InterfaceKind {
 }
 
 /// The kinds by their names. An abbreviation means the first that it begins.
-const KINDS: [(&str, InterfaceKind); 43] = [
+const KINDS: [(&str, InterfaceKind); 60] = [
     ("FastEthernet", InterfaceKind::Ethernet),
     ("GigabitEthernet", InterfaceKind::Ethernet),
     ("TenGigabitEthernet", InterfaceKind::Ethernet),
@@ -140,7 +140,35 @@ const KINDS: [(&str, InterfaceKind); 43] = [
     ("Fddi", InterfaceKind::Hardware),
     ("wlan-ap", InterfaceKind::Hardware),
     ("VirtualPortGroup", InterfaceKind::Hardware),
+    ("FiftyGigE", InterfaceKind::Ethernet),
+    ("FourHundredGigE", InterfaceKind::Ethernet),
+    ("Tunnel-tp", InterfaceKind::Tunnel),
+    ("Tunnel-Template", InterfaceKind::VirtualTemplate),
+    ("CTunnel", InterfaceKind::Tunnel),
+    ("Overlay", InterfaceKind::Overlay),
+    ("pseudowire", InterfaceKind::Overlay),
+    ("SSLVPN-VIF", InterfaceKind::Overlay),
+    ("Dot11Radio", InterfaceKind::Hardware),
+    ("ucse", InterfaceKind::Hardware),
+    ("IDS-Sensor", InterfaceKind::Hardware),
+    ("Analysis-Module", InterfaceKind::Hardware),
+    ("NVI", InterfaceKind::Hardware),
+    ("vasileft", InterfaceKind::Hardware),
+    ("vasiright", InterfaceKind::Hardware),
+    ("EFM", InterfaceKind::Hardware),
+    ("SM", InterfaceKind::Hardware),
 ];
+
+/// Whether a name is of a kind that IOS has, as far as it is known here.
+pub(crate) fn is_known(name: &str) -> bool {
+    let word = word_of(name.split_once('.').map_or(name, |(root, _)| root));
+    KINDS.iter().any(|(known, _)| known.eq_ignore_ascii_case(word))
+}
+
+/// The word of a name before its number.
+fn word_of(root: &str) -> &str {
+    root.trim_end_matches(|c: char| !c.is_ascii_alphabetic())
+}
 
 /// The long name of an interface: `fa0/0`, `FastEthernet 0/0` and `FastEthernet0/0` are one.
 pub fn long_name(typed: &str) -> String {
@@ -161,7 +189,7 @@ fn kind(name: &str) -> InterfaceKind {
         Some((root, _)) => (root, true),
         None => (name, false),
     };
-    let word = root.trim_end_matches(|c: char| !c.is_ascii_alphabetic());
+    let word = word_of(root);
     let known = KINDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(word)).map(|(_, kind)| *kind);
     let kind = known.unwrap_or(InterfaceKind::Hardware);
     match part && !kind.is_absent() {
@@ -220,11 +248,31 @@ mod tests {
             ("Wlan-GigabitEthernet8", "Wlan-GigabitEthernet8", Hardware),
             ("Dot11Radio0", "Dot11Radio0", Hardware),
             ("Something9", "Something9", Hardware),
+            ("FiftyGigE1/0/1", "FiftyGigE1/0/1", Ethernet),
+            ("CTunnel1", "CTunnel1", Tunnel),
+            ("Tunnel-tp1", "Tunnel-tp1", Tunnel),
+            ("pseudowire1", "pseudowire1", Overlay),
         ] {
             assert_eq!(long_name(typed), long, "{typed}");
             assert_eq!(InterfaceKind::of(&long_name(typed)), kind, "{typed}");
         }
         assert_eq!(parent("GigabitEthernet0/1.20"), Some("GigabitEthernet0/1"));
         assert_eq!(parent("Loopback0"), None);
+    }
+
+    #[test]
+    fn an_interface_of_no_known_kind_is_told() {
+        for (line, known) in [
+            ("interface FastEthernet0/0", true),
+            ("interface Gi0/0/1.20", true),
+            ("interface Dot11Radio0", true),
+            ("interface FastEthrnet0/0", false),
+            ("interface Foo0", false),
+            ("no interface Foo0", true),
+        ] {
+            let told = crate::parse(&format!("{line}\n")).diagnostics;
+            let told = told.iter().any(|told| told.message.contains("of no kind"));
+            assert_eq!(told, !known, "{line}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use super::{Action, Fate, Fold, In, Mode, No, Row, fate, fold, row};
 use crate::form::Problem;
 use crate::given::Given;
-use crate::interface_name::is_hardware;
+use crate::interface_name::{is_hardware, is_known};
 use crate::model::{Addressing, Encapsulation, Interface, InterfaceKind};
 
 const NO_HARDWARE: Fate = Fate::Inert("belongs to hardware that Linux manages");
@@ -110,6 +110,9 @@ pub(super) const ROWS: &[Row] = &[
 
 fn interface(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     let name = given.interface("name").unwrap_or_default();
+    if !fold.no && !is_known(&name) {
+        fold.warning = Some("is of no kind that Hubward knows: it has a link only by --map");
+    }
     open(fold, vec![name]).map_err(|expected| given.problem("name", expected))
 }
 

@@ -94,7 +94,8 @@ fn no_longer_here(before: &Judgement, after: &Judgement) -> Vec<String> {
 /// with a crypto map stays up here, and would no longer be guarded.
 fn gone_in_use<'c>(old: &'c Config, new: &Config) -> Option<&'c Interface> {
     let in_use = |one: &&Interface| {
-        let addressed = is_hardware(&one.name) && !one.address.is_none();
+        // what has no link here carries nothing
+        let addressed = is_hardware(&one.name) && !one.address.is_none() && old.has_link(&one.name);
         !one.shutdown && (one.crypto_map.is_some() || addressed)
     };
     let stays = |name: &str| new.interfaces.iter().any(|interface| interface.name == name);
@@ -199,6 +200,9 @@ mod tests {
             let refused = replaced(RUNNING, text).unwrap_err();
             assert!(refused.contains("FastEthernet0/0 cannot be removed"), "{refused}");
         }
+        // what has no link here is no physical one
+        let typed = format!("{RUNNING}interface Serial0/0\n ip address 10.77.0.1 255.255.255.0\n");
+        assert_eq!(replaced(&typed, RUNNING), Ok(()));
         // the link of a made one stays, and what its map protects would leave by it
         let second = format!("{RUNNING}interface Dialer1\n ip address negotiated\n crypto map M\n");
         let refused = replaced(&second, RUNNING).unwrap_err();

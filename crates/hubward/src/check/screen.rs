@@ -10,7 +10,7 @@ use hubward_config::diagnostic::{Code, Diagnostic, Kind, Severity};
 use hubward_config::document::Class;
 use hubward_config::model::Config;
 use hubward_config::verdict::{Outcome, Verdict, has_no_link};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Columns of a terminal.
 const COLUMNS: usize = 80;
@@ -115,7 +115,13 @@ fn refused(out: &mut String, report: &Report) {
 
 /// `NAT: 7 lines (112-118, 301): translates addresses`
 fn of(group: &Group) -> String {
-    let mut says: Vec<_> = group.says.iter().take(SENTENCES).cloned().collect();
+    // what follows from it is said once
+    let mut consequences = BTreeSet::new();
+    let shortened = |says: &String| match says.split_once("; ") {
+        Some((what, consequence)) if !consequences.insert(consequence.to_string()) => what.to_string(),
+        _ => says.clone(),
+    };
+    let mut says: Vec<_> = group.says.iter().take(SENTENCES).map(shortened).collect();
     if group.says.len() > SENTENCES {
         says.push("…".into());
     }

@@ -102,3 +102,13 @@ fn no_secret_is_told() {
         }
     }
 }
+
+/// Of many lines of a tunnel interface, what follows for its networks is said once.
+#[test]
+fn a_consequence_is_told_once() {
+    let tunnel = "hostname a\ninterface Tunnel7\n ip address 10.0.0.1 255.0.0.0\n tunnel source 192.0.2.1\n tunnel destination 192.0.2.2\n";
+    let shown = text(&report(tunnel), false);
+    let words = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("Tunnel interfaces: 3 lines (2, 4-5): is a tunnel interface;"), "{shown}");
+    assert_eq!(words.matches("the networks behind it are unreachable").count(), 1, "{shown}");
+}

@@ -2,9 +2,13 @@
 //! know about this machine, in a file beside the configuration.
 
 use crate::base::files;
+use crate::dataplane::offload::Offload;
+use crate::plane::Choice;
+use clap::ValueEnum;
 use hubward_config::long_name;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
 
 /// What a mapping file says.
@@ -18,6 +22,12 @@ pub(crate) struct Mapping {
     pub(crate) allowed: Vec<String>,
     /// `--no-addresses`.
     pub(crate) no_addresses: bool,
+    /// `--ssh`.
+    pub(crate) ssh: Option<SocketAddr>,
+    /// `--dataplane`.
+    pub(crate) dataplane: Option<Choice>,
+    /// `--no-offload`.
+    pub(crate) no_offload: Vec<Offload>,
 }
 
 /// The file. Interfaces have one link, or several as the ports of a bridge.
@@ -46,6 +56,28 @@ struct Options {
     no_addresses: bool,
     #[serde(default)]
     without: Vec<String>,
+    ssh: Option<SocketAddr>,
+    #[serde(default, deserialize_with = "named")]
+    dataplane: Option<Choice>,
+    #[serde(default, deserialize_with = "all_named")]
+    no_offload: Vec<Offload>,
+}
+
+/// A value by its name, as the option of that name takes it.
+fn value<T: ValueEnum, E: serde::de::Error>(name: &str) -> Result<T, E> {
+    T::from_str(name, false).map_err(|_| {
+        let known = T::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+        let known: Vec<_> = known.map(|value| value.get_name().to_string()).collect();
+        E::custom(format!("`{name}` is none of {}", known.join(", ")))
+    })
+}
+
+fn named<'d, D: Deserializer<'d>, T: ValueEnum>(from: D) -> Result<Option<T>, D::Error> {
+    value(&String::deserialize(from)?).map(Some)
+}
+
+fn all_named<'d, D: Deserializer<'d>, T: ValueEnum>(from: D) -> Result<Vec<T>, D::Error> {
+    Vec::<String>::deserialize(from)?.iter().map(|name| value(name)).collect()
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -99,8 +131,8 @@ impl Mapping {
             known.push(ios);
         }
         let allowed = toml.allow.kinds.into_iter().chain(toml.allow.lines).collect();
-        let Options { no_addresses, without } = toml.options;
-        Ok(Self { map, without, allowed, no_addresses })
+        let Options { no_addresses, without, ssh, dataplane, no_offload } = toml.options;
+        Ok(Self { map, without, allowed, no_addresses, ssh, dataplane, no_offload })
     }
 }
 
@@ -123,6 +155,15 @@ mod tests {
     }
 
     #[test]
+    fn a_mapping_file_says_who_carries_packets_and_where_ssh_listens() {
+        let text = "[options]\nssh = \"10.1.1.1:22\"\ndataplane = \"auto\"\nno-offload = [\"tun-udp\", \"udp-send\"]\n";
+        let found = Mapping::of(text).unwrap();
+        assert_eq!(found.ssh, Some("10.1.1.1:22".parse().unwrap()));
+        assert_eq!(found.dataplane, Some(Choice::Auto));
+        assert_eq!(found.no_offload, [Offload::TunUdp, Offload::UdpSend]);
+    }
+
+    #[test]
     fn the_example_is_a_mapping_file() {
         let found = Mapping::of(include_str!("../../../../examples/mapping.toml")).unwrap();
         assert_eq!((found.map.len(), found.without.len(), found.allowed.len()), (3, 1, 2));
@@ -140,6 +181,9 @@ mod tests {
             ("[interface]\nVlan1 = \"eth1\"\n", 1, "interface"),
             ("[options]\nno-addresses = true\nno-adresses = true\n", 3, "no-adresses"),
             ("[allow]\nkinds = \"nat\"\n", 2, "sequence"),
+            ("[options]\nssh = \"10.1.1.1\"\n", 2, "socket address"),
+            ("[options]\ndataplane = \"fast\"\n", 2, "none of user, kernel, auto"),
+            ("[options]\nno-offload = [\"tun\"]\n", 2, "none of tun-tcp"),
             ("[interfaces\n", 1, ""),
         ] {
             let why = Mapping::of(text).unwrap_err();

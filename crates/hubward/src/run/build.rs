@@ -83,7 +83,7 @@ pub(crate) fn build(
     let isakmp = Arc::new(UdpSocket::bind(everywhere(500), &options)?);
     let natt = UdpSocket::bind(everywhere(4500), &options)?;
     let translation = Translation::of(&parsed.config).with_overlap(choices.overlap.into());
-    let (plane, chosen) = Plane::choose(arguments.dataplane, translation.policy(), now())?;
+    let (plane, chosen) = Plane::choose(arguments.dataplane(), translation.policy(), now())?;
     tracing::info!("the data plane is {}: {}", chosen.name, chosen.why);
     plane.prepare(&isakmp, &natt)?;
     // before anything is requested of it
@@ -125,7 +125,7 @@ pub(crate) fn build(
     let ports = Ports::new(tun, Vec::new());
     let offloads = Arc::new(match plane.is_kernel() {
         true => Offloads::default(),
-        false => Offloads::start(&arguments.no_offload, &ports, &natt),
+        false => Offloads::start(&arguments.no_offload(), &ports, &natt),
     });
     let shared = Arc::new(Shared {
         sad: Arc::new(Sad::new()),

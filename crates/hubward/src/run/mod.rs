@@ -81,7 +81,7 @@ fn bring_up(
     let desk = Desk { views, gateway: Arc::clone(&inbox) };
     crate::ssh::start(
         &supervisor,
-        crate::ssh::Settings { address: arguments.ssh, state: arguments.state.clone() },
+        crate::ssh::Settings { address: arguments.ssh(), state: arguments.state.clone() },
         desk.clone(),
     )?;
     crate::shell::socket::serve(&supervisor, &arguments.socket, desk)?;

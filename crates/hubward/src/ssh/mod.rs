@@ -20,7 +20,7 @@ use limits::Admission;
 use russh::keys::Algorithm;
 use russh::server::Config;
 use russh::{MethodKind, MethodSet, Preferred, SshId, cipher, compression, kex, mac};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,7 @@ use tokio::io::DuplexStream;
 use tokio::net::{TcpListener, TcpStream};
 
 /// Where the server listens by default.
-pub(crate) const ADDRESS: &str = "127.0.0.1:2222";
+pub(crate) const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 2222);
 /// How often it looks whether the configuration still wants it.
 const LOOK: Duration = Duration::from_secs(1);
 /// How long every refused attempt takes.
