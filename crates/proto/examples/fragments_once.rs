@@ -11,9 +11,9 @@ mod peer;
 mod support;
 
 use hubward_proto::ike::engine::Engine;
-use hubward_proto::ike::v1::keys::Cookies;
 use hubward_proto::limits;
 use hubward_proto::time::Instant;
+use hubward_proto::wire::isakmp::Cookies;
 use hubward_proto::wire::isakmp::{Cookie, Header, Writer};
 use hubward_proto::wire::registry::{exchange, ike, payload};
 use peer::{Bench, clear, path, phase1_sa};

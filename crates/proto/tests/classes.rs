@@ -154,7 +154,7 @@ fn no_password_is_given_to_a_gateway_of_another_identity() {
 /// message that proves nothing, within three minutes. The hub has the same seed each time.
 fn sent_for_group(known: bool) -> Vec<Vec<u8>> {
     use hubward_proto::ike::io::Answer;
-    use hubward_proto::ike::v1::keys::Cookies;
+    use hubward_proto::wire::isakmp::Cookies;
     use hubward_proto::wire::isakmp::{Cookie, FLAG_ENCRYPTION, Header, Writer};
     use hubward_proto::wire::registry::payload;
     let mut bench = Bench::new(Engine::new(Arc::new(hub_policy()), [1; 32], Instant::ORIGIN));
@@ -254,8 +254,8 @@ fn every_refused_password_is_answered_with_the_same_bytes() {
 /// here.
 #[test]
 fn dead_peer_detection_without_an_sa_is_answered_by_nothing() {
-    use hubward_proto::ike::v1::keys::Cookies;
     use hubward_proto::wire::ike1::Notify;
+    use hubward_proto::wire::isakmp::Cookies;
     use hubward_proto::wire::isakmp::{Cookie, FLAG_ENCRYPTION, Header, Writer};
     use hubward_proto::wire::registry::{notify, payload};
     let mut bench = Bench::new(Engine::new(Arc::new(hub_policy()), [1; 32], Instant::ORIGIN));
@@ -295,7 +295,7 @@ fn dead_peer_detection_without_an_sa_is_answered_by_nothing() {
 /// it means in the other version.
 #[test]
 fn payloads_of_another_version_are_not_understood() {
-    use hubward_proto::ike::v1::keys::Cookies;
+    use hubward_proto::wire::isakmp::Cookies;
     use hubward_proto::wire::isakmp::{Cookie, Writer};
     use hubward_proto::wire::registry::payload;
     let answers = |first: u8, body: Vec<u8>, version: u8, kind: u8| {
