@@ -5,6 +5,7 @@
 mod aggressive;
 mod main_mode;
 mod phase1;
+mod quick;
 
 use crate::ike::event::EventKind;
 use crate::ike::trace::{EngineStep, Fsm, FsmInput, Trace};
