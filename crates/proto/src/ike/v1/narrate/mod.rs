@@ -3,6 +3,7 @@
 //! peer that is not traced it costs a few comparisons.
 
 mod aggressive;
+mod config;
 mod main_mode;
 mod phase1;
 mod quick;
