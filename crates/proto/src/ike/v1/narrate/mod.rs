@@ -4,6 +4,7 @@
 
 mod aggressive;
 mod config;
+mod informational;
 mod main_mode;
 mod phase1;
 mod quick;
@@ -13,21 +14,22 @@ use crate::ike::trace::{EngineStep, Fsm, FsmInput, Trace};
 use crate::ike::v1::room::V1;
 use crate::ike::v1::sa::{IsakmpSa, state_of};
 
+// only this folder can make steps
 impl V1<'_> {
     /// Whether the steps of this SA are traced.
-    pub(crate) fn traces(&self, sa: &IsakmpSa) -> bool {
+    fn traces(&self, sa: &IsakmpSa) -> bool {
         self.cx.out.tracing.covers(sa.path.remote)
     }
 
     /// Traces a step of an SA, if its peer is traced.
-    pub(crate) fn step(&mut self, sa: &IsakmpSa, trace: impl FnOnce() -> Trace) {
+    fn step(&mut self, sa: &IsakmpSa, trace: impl FnOnce() -> Trace) {
         if self.traces(sa) {
             self.event(Some(sa), EventKind::Trace(Box::new(trace())));
         }
     }
 
     /// Traces several steps.
-    pub(crate) fn steps(&mut self, sa: &IsakmpSa, traces: impl FnOnce() -> Vec<Trace>) {
+    fn steps(&mut self, sa: &IsakmpSa, traces: impl FnOnce() -> Vec<Trace>) {
         if self.traces(sa) {
             for trace in traces() {
                 self.event(Some(sa), EventKind::Trace(Box::new(trace)));
@@ -36,17 +38,17 @@ impl V1<'_> {
     }
 
     /// Traces a change of the SA's state machine.
-    pub(crate) fn moves(&mut self, sa: &IsakmpSa, input: FsmInput, old: Fsm, new: Fsm) {
+    fn moves(&mut self, sa: &IsakmpSa, input: FsmInput, old: Fsm, new: Fsm) {
         self.step(sa, || Trace::Transition { node: None, input, old, new });
     }
 
     /// Traces a change of a quick mode's state machine.
-    pub(crate) fn node_moves(&mut self, sa: &IsakmpSa, node: u32, input: FsmInput, old: Fsm, new: Fsm) {
+    fn node_moves(&mut self, sa: &IsakmpSa, node: u32, input: FsmInput, old: Fsm, new: Fsm) {
         self.step(sa, || Trace::Transition { node: Some(node), input, old, new });
     }
 
     /// A step of the crypto engine.
-    pub(crate) fn engine_step(&mut self, sa: &IsakmpSa, step: EngineStep) {
+    fn engine_step(&mut self, sa: &IsakmpSa, step: EngineStep) {
         self.step(sa, || Trace::Engine(step));
     }
 }
