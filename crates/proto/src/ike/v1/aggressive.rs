@@ -21,8 +21,6 @@ use crate::ike::misfit::Phase1Misfit;
 use crate::ike::natt::Dialect;
 use crate::ike::proposal::{choose_phase1, offer_phase1};
 use crate::ike::retransmit::Retransmit;
-use crate::ike::snapshot::IsakmpState;
-use crate::ike::trace::{EngineStep, Fsm, FsmInput, PayloadName, Trace};
 use crate::ike::v1::iv::Phase1Iv;
 use crate::ike::v1::keys::{AuthInput, KeyInput, Phase1Keys};
 use crate::ike::v1::room::V1;
@@ -60,8 +58,7 @@ impl V1<'_> {
             .push(payload::ID, identity.clone());
         self.push_initiator_vendors(sa, &mut writer);
         let bytes = Self::phase1_clear(sa, exchange::AGGRESSIVE, &writer);
-        self.moves(sa, FsmInput::RequestAggressive, Fsm::Ready, Fsm::AggressiveInitiator);
-        self.step(sa, || Trace::Sent(IsakmpState::AgInitExch, true));
+        self.trace_aggressive_1_sent(sa);
         sa.retransmit = Some(self.cx.transmit_expecting(sa.path, bytes));
         sa.state = State::AggressiveInitiator(Box::new(AggressiveInitiator {
             sa_body,
@@ -89,8 +86,7 @@ impl V1<'_> {
         let answer = parse_phase1_sa(only(&chain, payload::SA, "SA")?)?;
         let policy = Arc::clone(&self.cx.policy);
         let (policies, method) = initiator_offers(&policy, sa);
-        self.step(sa, || Trace::Processing(PayloadName::Sa, 0));
-        self.phase1_steps(sa, policies, &answer, &[method]);
+        self.trace_aggressive_2_received(sa, policies, &answer, method);
         let choice = choose_phase1(policies, &answer, &[method]).map_err(|_| Refusal::NotOffered)?;
         if choice.suite.group != state.private.group() {
             return Err(Refusal::NotOffered);
@@ -126,11 +122,7 @@ impl V1<'_> {
         self.check_gateway(sa, &identity)?;
         sa.cookies = cookies;
         sa.suite = Some(choice.suite);
-        self.identity_step(sa, &chain);
-        self.vendor_steps(sa, &chain, false);
-        self.key_exchange_steps(sa);
-        self.steps(sa, || vec![Trace::Engine(EngineStep::Skeyid), Trace::SkeyidGenerated]);
-        self.hash_steps(sa, &chain);
+        self.trace_aggressive_2_accepted(sa, &chain, has_initial_contact(&chain));
         for vendor in chain.all(payload::VENDOR) {
             sa.vendors.note(vendor);
         }
@@ -158,7 +150,7 @@ impl V1<'_> {
             writer.push(payload::NOTIFY, contact.write());
         }
         let bytes = Self::phase1_sealed(sa, exchange::AGGRESSIVE, &writer, &keys, &mut iv);
-        self.step(sa, || Trace::Sent(IsakmpState::AgInitExch, true));
+        self.trace_aggressive_3_sent(sa);
         self.cx.out.transmit(sa.path, bytes.clone());
         let answer = Some((sa.path, bytes));
         let profile = self.initiator_profile(sa, &identity);
@@ -221,32 +213,15 @@ impl V1<'_> {
             || (unknown_group && lookup::xauth_possible(&policy, sa.path.interface));
         let method = if asks_xauth { ike::AUTH_XAUTH_INIT_PRESHARED } else { ike::AUTH_PRESHARED };
         let offered = parse_phase1_sa(sa_body)?;
-        self.step(sa, || Trace::Processing(PayloadName::Sa, 0));
-        self.identity_step(sa, &chain);
-        self.step(sa, || Trace::Profile(profile.map(|profile| profile.name.clone())));
-        if demands.xauth_list.is_some() {
-            self.step(sa, || Trace::ClientSettings);
-        }
-        self.vendor_steps(sa, &chain, false);
-        if asks_xauth {
-            self.step(sa, || Trace::XauthPossible);
-        }
-        self.phase1_steps(sa, &fitting, &offered, &[method]);
+        self.trace_aggressive_1_received(sa, &chain, profile, &demands, &fitting, method);
         let choice = choose_phase1(&fitting, &offered, &[method]).map_err(|_| {
             Refusal::NoPhase1Proposal(Box::new(Phase1Misfit::new(&fitting, &offered, &[method])))
         })?;
-        self.engine_step(sa, EngineStep::Group);
-        self.steps(sa, || {
-            vec![Trace::Processing(PayloadName::Ke, 0), Trace::Processing(PayloadName::Nonce, 0)]
-        });
         for vendor in chain.all(payload::VENDOR) {
             sa.vendors.note(vendor);
         }
         sa.suite = Some(choice.suite);
-        if let Some(dialect) = Dialect::choose(&sa.vendors).filter(|_| policy.global.nat_traversal) {
-            self.step(sa, || Trace::NatDialect(dialect.vendor()));
-        }
-        self.moves(sa, FsmInput::AggressiveMode, Fsm::Ready, Fsm::AggressiveAaa);
+        self.trace_aggressive_1_accepted(sa);
         let authorizing = Authorizing {
             asked,
             sa_body: sa_body.to_vec(),
@@ -269,7 +244,7 @@ impl V1<'_> {
             self.cx.ask(sa.id, 0, Question::Authorize { list, group });
             return Ok(None);
         }
-        self.key_search_steps(sa, keyrings, found.map(|found| found.keyring.name.as_str()));
+        self.trace_key_searched(sa, keyrings, found.map(|found| found.keyring.name.as_str()));
         let key = found.ok_or(Refusal::NoPresharedKey)?.key.secret.clone();
         self.spend(sa)?;
         self.aggressive_answer(sa, &authorizing, Authenticator::PreShared(key), None).map(Some)
@@ -302,7 +277,7 @@ impl V1<'_> {
             sa.state = State::AggressiveResponder(state);
             return Err(Refusal::Unexpected(exchange::AGGRESSIVE));
         };
-        self.step(sa, || Trace::AaaAnswered);
+        self.trace_group_answered(sa);
         let key = match &group {
             Some(group) => group.key.clone(),
             None => {
@@ -350,10 +325,6 @@ impl V1<'_> {
         let room = Self::answer_limit(first.asked).checked_sub(least).ok_or(Refusal::TooShort)?;
         let private = DhPrivate::generate(suite.group, &mut self.cx.random);
         let shared = private.agree(&first.peer_public)?;
-        self.steps(sa, || {
-            let steps = [EngineStep::Agree, EngineStep::Skeyid].map(Trace::Engine);
-            steps.into_iter().chain([Trace::SkeyidGenerated]).collect()
-        });
         let nonce_r = self.cx.random.array::<NONCE_LEN>();
         let keys = Phase1Keys::derive(&KeyInput {
             hash: suite.hash,
@@ -384,17 +355,12 @@ impl V1<'_> {
         // the dialect's own vendor id has its place already
         let dialect = sa.dialect.map_or(0, |dialect| PAYLOAD_HEADER + dialect.vendor().bytes().len());
         let room = room + dialect;
-        if let Some(dialect) = sa.dialect {
-            self.step(sa, || Trace::NatConstructed(dialect.vendor()));
-        }
         for vendor in Self::responder_vendors(sa, room) {
             writer.push(payload::VENDOR, vendor.bytes());
         }
         Self::push_nat_d(sa, suite.hash, &mut writer);
         let bytes = Self::phase1_clear(sa, exchange::AGGRESSIVE, &writer);
-        self.own_identity_steps(sa, payload::HASH, &own_body, first.demands.xauth_list.is_some());
-        self.step(sa, || Trace::Sent(IsakmpState::AgInitExch, false));
-        self.moves(sa, FsmInput::PresharedKey, Fsm::AggressiveAaa, Fsm::AggressiveResponder);
+        self.trace_aggressive_2_sent(sa, &own_body, first.demands.xauth_list.is_some());
         self.cx.out.transmit(sa.path, bytes.clone());
         sa.progress = self.cx.now;
         sa.state = State::AggressiveResponder(Box::new(AggressiveResponder::Answered(Box::new(Answered {
@@ -447,12 +413,8 @@ impl V1<'_> {
         });
         let authenticated = state.authenticator.check(&theirs, hash).ok_or(Refusal::WrongPresharedKey)?;
         Self::judge_nat(sa, suite.hash, &chain, &path);
-        self.hash_steps(sa, &chain);
-        self.nat_steps(sa, &chain);
-        self.steps(sa, || {
-            let authenticated = [Trace::Authenticated, Trace::AuthenticatedWith];
-            authenticated.into_iter().chain([Trace::Engine(EngineStep::ClearDh)]).collect()
-        });
+        let initial_contact = has_initial_contact(&chain);
+        self.trace_aggressive_3_accepted(sa, &chain, initial_contact);
         self.follow(sa, path);
         let finished = Finished {
             keys: state.keys.clone(),
@@ -461,7 +423,7 @@ impl V1<'_> {
             profile: state.profile.clone(),
             demands: state.demands.clone(),
             group: state.group.clone(),
-            initial_contact: has_initial_contact(&chain),
+            initial_contact,
             _authenticated: authenticated,
         };
         self.finish_phase1(sa, finished);

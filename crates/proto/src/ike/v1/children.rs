@@ -42,7 +42,7 @@ impl V1<'_> {
         });
         if self.cx.children.get(&id).is_some_and(|child| !child.outbound) {
             self.cx.use_outbound(id);
-            self.cx.installed_step(id);
+            self.trace_child_installed(id);
         }
     }
 
@@ -66,7 +66,7 @@ impl V1<'_> {
         }
         if child.hand_over.take_if(|at| *at <= now).is_some() {
             self.cx.use_outbound(id);
-            self.cx.installed_step(id);
+            self.trace_child_installed(id);
             self.cx.schedule_child(id);
             return;
         }

@@ -2,7 +2,6 @@
 
 use crate::ike::explain::Refusal;
 use crate::ike::retransmit::{Due, Retransmit};
-use crate::ike::trace::Trace;
 use crate::ike::v1::mode_config::has_user;
 use crate::ike::v1::room::V1;
 use crate::ike::v1::sa::state_of;
@@ -109,7 +108,7 @@ impl V1<'_> {
                 Due::Wait => {}
                 Due::Resend => {
                     let (path, bytes) = (retransmit.path, retransmit.bytes.clone());
-                    self.step(sa, || Trace::Resent(state_of(sa), sa.initiator));
+                    self.trace_resent(sa);
                     self.cx.out.transmit(path, bytes);
                 }
                 // an established peer that sends nothing has not necessarily missed anything
@@ -200,7 +199,7 @@ impl V1<'_> {
             }
         }
         for (path, bytes) in resend {
-            self.step(sa, || Trace::Resent(state_of(sa), sa.initiator));
+            self.trace_resent(sa);
             self.cx.out.transmit(path, bytes);
         }
         for id in failed {

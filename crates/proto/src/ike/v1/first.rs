@@ -6,7 +6,6 @@ use crate::ike::explain::Refusal;
 use crate::ike::io::Effect;
 use crate::ike::snapshot::IsakmpState;
 use crate::ike::tables::timers::Timer;
-use crate::ike::trace::Trace;
 use crate::ike::v1::admission::{Lane, Stage};
 use crate::ike::v1::calls::{Call, Class};
 use crate::ike::v1::room::V1;
@@ -42,7 +41,7 @@ impl V1<'_> {
             return self.called(path, header, body, bytes);
         }
         let mut sa = self.new_responder(path, Phase1Mode::Aggressive, header.initiator);
-        self.steps(&sa, || vec![Trace::Received(None, false), Trace::NewSa]);
+        self.trace_new_peer(&sa);
         match self.aggressive_first(&mut sa, header, body, bytes.len()) {
             Ok(answer) => {
                 sa.seen.remember(Seen::digest(bytes), header.message_id, answer, self.cx.now);
@@ -84,7 +83,7 @@ impl V1<'_> {
     /// Message 1 of main mode.
     pub(crate) fn called(&mut self, path: Path, header: &Header, body: &[u8], bytes: &[u8]) {
         let mut sa = self.new_responder(path, Phase1Mode::Main, header.initiator);
-        self.steps(&sa, || vec![Trace::Received(None, false), Trace::NewSa]);
+        self.trace_new_peer(&sa);
         if let Err(refusal) = self.main_mode_first(&mut sa, header, body, bytes.len()) {
             return self.refuse_first(&sa, refusal, bytes.len());
         }
@@ -128,7 +127,7 @@ impl V1<'_> {
             if !call.repeats.again(self.cx.now) {
                 return;
             }
-            self.step(&sa, || Trace::Repeated);
+            self.trace_repeated(&sa);
             // message 2 is not kept: it is made of message 1 and our cookie
             if let Some(again) = self.main_mode_again(&sa, header, body, bytes.len()) {
                 self.cx.out.transmit(sa.path, again);
@@ -217,7 +216,7 @@ impl V1<'_> {
     /// A first message is refused: the peer is told why if its proposals are the reason.
     pub(crate) fn refuse_first(&mut self, sa: &IsakmpSa, refusal: Refusal, asked: usize) {
         if matches!(refusal, Refusal::NoPhase1Proposal(_)) {
-            self.step(sa, || Trace::Phase1Refused);
+            self.trace_phase1_refused(sa);
             if self.own.admission.may_tell(sa.path.remote, self.cx.now) {
                 self.reject_unprotected(sa, notify::NO_PROPOSAL_CHOSEN, asked);
             }

@@ -9,11 +9,9 @@ use super::protected::open;
 use crate::ike::event::EventKind;
 use crate::ike::explain::Refusal;
 use crate::ike::lifetime::Lifetimes;
-use crate::ike::trace::{EngineStep, Fsm, FsmInput, PayloadName, Trace};
 use crate::ike::v1::phase1::keepalive_of;
 use crate::ike::v1::room::V1;
 use crate::ike::v1::sa::IsakmpSa;
-use crate::ike::v1::sa::state_of;
 use crate::ike::vendor::Vendor;
 use crate::limits;
 use crate::names::{PeerId, Spi};
@@ -68,13 +66,7 @@ impl V1<'_> {
         established.dpd.heard = self.cx.now;
         let (peer, expected) = (established.peer, established.dpd.sequence.to_be_bytes());
         self.cx.holder_heard(peer, self.cx.now);
-        self.steps(sa, || {
-            vec![
-                Trace::NewNode(message_id, state_of(sa)),
-                Trace::Engine(EngineStep::Hmac),
-                Trace::Processing(PayloadName::Hash, message_id),
-            ]
-        });
+        self.trace_informational_received(sa, message_id);
         let notes: Result<Vec<_>, _> = opened.chain.all(payload::NOTIFY).map(Notify::parse).collect();
         let notes = notes?;
         if notes.iter().any(|note| note.kind == notify::R_U_THERE_ACK && note.data == expected) {
@@ -83,41 +75,24 @@ impl V1<'_> {
             self.validate_path(sa, path);
         }
         for message in &notes {
-            self.notify_step(sa, message, message_id);
+            self.trace_notified(sa, message, message_id);
             self.notified(sa, path, message)?;
         }
         // deletes are handled last: they may end the SA that carried the message
         let deletes: Result<Vec<_>, _> = opened.chain.all(payload::DELETE).map(Delete::parse).collect();
         for delete in deletes? {
-            self.step(sa, || Trace::Processing(PayloadName::Delete, message_id));
+            self.trace_delete_received(sa, message_id);
             self.deleted(sa, &delete);
         }
-        self.step(sa, || Trace::NodeDeleted(message_id, "Informational (in) state 1"));
+        self.trace_informational_handled(sa, message_id);
         Ok(())
-    }
-
-    fn notify_step(&mut self, sa: &IsakmpSa, message: &Notify, message_id: u32) {
-        self.step(sa, || match (message.kind, <[u8; 4]>::try_from(message.data.as_slice())) {
-            (notify::R_U_THERE | notify::R_U_THERE_ACK, Ok(sequence)) => Trace::Dpd {
-                came: true,
-                ack: message.kind == notify::R_U_THERE_ACK,
-                sequence: u32::from_be_bytes(sequence),
-            },
-            _ => Trace::Notified(message.kind, message.protocol, message_id),
-        });
-    }
-
-    fn dpd_step(&mut self, sa: &IsakmpSa, ack: bool, sequence: &[u8]) {
-        if let Ok(sequence) = sequence.try_into().map(u32::from_be_bytes) {
-            self.step(sa, || Trace::Dpd { came: false, ack, sequence });
-        }
     }
 
     fn notified(&mut self, sa: &mut IsakmpSa, path: Path, message: &Notify) -> Result<(), Refusal> {
         match message.kind {
             notify::R_U_THERE => {
                 let answer = Notify { kind: notify::R_U_THERE_ACK, ..message.clone() };
-                self.dpd_step(sa, true, &answer.data);
+                self.trace_probe_sent(sa, &answer);
                 self.notify_by(sa, path, &answer);
             }
             notify::R_U_THERE_ACK => {
@@ -242,8 +217,7 @@ impl V1<'_> {
                                 self.with_sa(old, |_, old| old.dead = true);
                             }
                             None => {
-                                let (state, initiator) = (state_of(sa), sa.initiator);
-                                self.step(sa, || Trace::SaDeleted(state, initiator, "deleted by the peer"));
+                                self.trace_deleted_by_peer(sa);
                                 sa.dead = true;
                             }
                         }
@@ -302,7 +276,7 @@ impl V1<'_> {
         established.dpd.next = Some(now + keepalive.map_or(RETRY, |keepalive| keepalive.retry));
         let sequence = established.dpd.sequence.to_be_bytes();
         let message = Notify::isakmp(notify::R_U_THERE, sa.cookies.initiator, sa.cookies.responder, sequence);
-        self.dpd_step(sa, false, &sequence);
+        self.trace_probe_sent(sa, &message);
         self.notify(sa, &message);
     }
 
@@ -367,8 +341,7 @@ impl V1<'_> {
             let spi = [sa.cookies.initiator.0, sa.cookies.responder.0].concat();
             self.send_delete(sa, &Delete { protocol: protocol::ISAKMP, spis: vec![spi] });
         }
-        self.step(sa, || Trace::SaDeleted(state_of(sa), sa.initiator, reason));
-        self.moves(sa, FsmInput::Delete, Fsm::Phase1Complete, Fsm::Ending);
+        self.trace_sa_deleted(sa, reason);
         self.event(Some(sa), EventKind::Phase1Down { reason });
         sa.dead = true;
     }

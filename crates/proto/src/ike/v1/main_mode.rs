@@ -18,8 +18,6 @@ use crate::ike::lookup;
 use crate::ike::misfit::Phase1Misfit;
 use crate::ike::natt::Dialect;
 use crate::ike::proposal::{Phase1Suite, choose_phase1, offer_phase1};
-use crate::ike::snapshot::IsakmpState;
-use crate::ike::trace::{EngineStep, Fsm, FsmInput, PayloadName, Trace};
 use crate::ike::v1::iv::Phase1Iv;
 use crate::ike::v1::keys::{AuthInput, KeyInput, Phase1Keys};
 use crate::ike::v1::room::V1;
@@ -53,8 +51,7 @@ impl V1<'_> {
         writer.push(payload::SA, sa_body.clone());
         self.push_initiator_vendors(sa, &mut writer);
         let bytes = Self::phase1_clear(sa, exchange::MAIN, &writer);
-        self.moves(sa, FsmInput::RequestMain, Fsm::Ready, Fsm::MainInitiator(1));
-        self.step(sa, || Trace::Sent(IsakmpState::MmNoState, true));
+        self.trace_main_1_sent(sa);
         sa.retransmit = Some(self.cx.transmit_expecting(sa.path, bytes));
         sa.state = State::MainInitiator(Box::new(MainInitiator::Proposed { sa_body, authenticator }));
         Ok(())
@@ -79,11 +76,8 @@ impl V1<'_> {
                 let answer = parse_phase1_sa(only(&chain, payload::SA, "SA")?)?;
                 let policy = Arc::clone(&self.cx.policy);
                 let (policies, method) = initiator_offers(&policy, sa);
-                self.step(sa, || Trace::Processing(PayloadName::Sa, 0));
-                self.vendor_steps(sa, &chain, false);
-                self.phase1_steps(sa, policies, &answer, &[method]);
+                self.trace_main_2_received(sa, &chain, policies, &answer, method);
                 let choice = choose_phase1(policies, &answer, &[method]).map_err(|_| Refusal::NotOffered)?;
-                self.moves(sa, FsmInput::ProcessMainMode, Fsm::MainInitiator(2), Fsm::MainInitiator(2));
                 for vendor in chain.all(payload::VENDOR) {
                     sa.vendors.note(vendor);
                 }
@@ -99,8 +93,7 @@ impl V1<'_> {
                 writer.push(payload::KE, private.public()).push(payload::NONCE, nonce.clone());
                 Self::push_nat_d(sa, choice.suite.hash, &mut writer);
                 let bytes = Self::phase1_clear(sa, exchange::MAIN, &writer);
-                self.step(sa, || Trace::Sent(IsakmpState::MmSaSetup, true));
-                self.moves(sa, FsmInput::ProcessComplete, Fsm::MainInitiator(2), Fsm::MainInitiator(3));
+                self.trace_main_3_sent(sa);
                 sa.retransmit = Some(self.cx.transmit_expecting(sa.path, bytes.clone()));
                 let (sa_body, authenticator) = (sa_body.clone(), authenticator.clone());
                 sa.state = State::MainInitiator(Box::new(MainInitiator::Exchanged {
@@ -121,15 +114,11 @@ impl V1<'_> {
                 let peer_public = only(&chain, payload::KE, "KE")?;
                 let nonce_r = nonce(&chain, Some(nonce_i))?;
                 let shared = private.agree(peer_public)?;
-                self.key_exchange_steps(sa);
                 for vendor in chain.all(payload::VENDOR) {
                     sa.vendors.note(vendor);
                 }
-                self.steps(sa, || vec![Trace::Engine(EngineStep::Skeyid), Trace::SkeyidGenerated]);
-                self.vendor_steps(sa, &chain, true);
                 Self::judge_nat(sa, suite.hash, &chain, &path);
-                self.nat_steps(sa, &chain);
-                self.moves(sa, FsmInput::ProcessMainMode, Fsm::MainInitiator(4), Fsm::MainInitiator(4));
+                self.trace_main_4_accepted(sa, &chain);
                 Self::float(sa);
                 let keys = Phase1Keys::derive(&KeyInput {
                     hash: suite.hash,
@@ -153,8 +142,7 @@ impl V1<'_> {
                     sa: sa_body,
                     identity: &identity,
                 });
-                let xauth = sa.connection.is_some();
-                self.own_identity_steps(sa, payload::HASH, &identity, xauth);
+                self.trace_main_5_sent(sa, &identity);
                 let mut iv = Phase1Iv::new(&keys);
                 let mut writer = Writer::new();
                 writer.push(payload::ID, identity).push(payload::HASH, authenticator.prove(&hash));
@@ -168,8 +156,6 @@ impl V1<'_> {
                     writer.push(payload::NOTIFY, contact.write());
                 }
                 let bytes = Self::phase1_sealed(sa, exchange::MAIN, &writer, &keys, &mut iv);
-                self.step(sa, || Trace::Sent(IsakmpState::MmKeyExch, true));
-                self.moves(sa, FsmInput::ProcessComplete, Fsm::MainInitiator(4), Fsm::MainInitiator(5));
                 sa.retransmit = Some(self.cx.transmit_expecting(sa.path, bytes.clone()));
                 sa.state = State::MainInitiator(Box::new(MainInitiator::Identified {
                     sa_body: sa_body.clone(),
@@ -189,7 +175,7 @@ impl V1<'_> {
                     Chain::parse(header.first, &decrypted.plain).map_err(|_| Refusal::WrongPresharedKey)?;
                 let hash = chain.only(payload::HASH).ok_or(Refusal::WrongPresharedKey)?;
                 let id_body = only(&chain, payload::ID, "ID")?;
-                self.identity_step(sa, &chain);
+                self.trace_identity_received(sa, &chain);
                 let theirs = keys.auth_hash(&AuthInput {
                     own_public: peer_public,
                     other_public: public,
@@ -205,10 +191,8 @@ impl V1<'_> {
                 iv.advance(&decrypted);
                 self.follow(sa, path);
                 let profile = self.initiator_profile(sa, &identity);
-                self.step(sa, || Trace::Profile(profile.clone()));
-                self.hash_steps(sa, &chain);
-                self.moves(sa, FsmInput::ProcessMainMode, Fsm::MainInitiator(6), Fsm::MainInitiator(6));
-                self.moves(sa, FsmInput::ProcessComplete, Fsm::MainInitiator(6), Fsm::Phase1Complete);
+                let initial_contact = has_initial_contact(&chain);
+                self.trace_main_6_accepted(sa, profile.as_deref(), initial_contact);
                 let finished = Finished {
                     keys: (**keys).clone(),
                     iv,
@@ -216,7 +200,7 @@ impl V1<'_> {
                     profile,
                     demands: lookup::Demands::default(),
                     group: None,
-                    initial_contact: has_initial_contact(&chain),
+                    initial_contact,
                     _authenticated: authenticated,
                 };
                 self.finish_phase1(sa, finished);
@@ -237,28 +221,16 @@ impl V1<'_> {
         let sa_body = only(&chain, payload::SA, "SA")?;
         let offered = parse_phase1_sa(sa_body)?;
         let policy = Arc::clone(&self.cx.policy);
-        self.moves(sa, FsmInput::MainMode, Fsm::Ready, Fsm::MainResponder(1));
-        self.step(sa, || Trace::Processing(PayloadName::Sa, 0));
-        self.vendor_steps(sa, &chain, false);
         let found = lookup::key_for_address(&policy, &[], sa.path.local, sa.path.remote);
-        self.key_search_steps(sa, &[], found.map(|found| found.keyring.name.as_str()));
+        let methods = main_mode_methods(lookup::xauth_possible(&policy, sa.path.interface));
+        let keyring = found.map(|found| found.keyring.name.as_str());
+        self.trace_main_1_received(sa, &chain, keyring, &offered, methods);
         if found.is_none() {
-            self.step(sa, || Trace::NoKey);
             return Err(Refusal::NoPresharedKey);
         }
-        let may_ask = lookup::xauth_possible(&policy, sa.path.interface);
-        self.steps(sa, || {
-            let profiles = policy.profiles.iter().map(|profile| profile.name.clone()).collect();
-            let scan = [Trace::KeyFound, Trace::LocalKey, Trace::ProfileScan(profiles)];
-            scan.into_iter().chain(may_ask.then_some(Trace::XauthPossible)).collect()
-        });
-        let methods = main_mode_methods(may_ask);
-        self.phase1_steps(sa, &policy.proposals, &offered, methods);
         let choice = choose_phase1(&policy.proposals, &offered, methods).map_err(|_| {
             Refusal::NoPhase1Proposal(Box::new(Phase1Misfit::new(&policy.proposals, &offered, methods)))
         })?;
-        self.engine_step(sa, EngineStep::Group);
-        self.moves(sa, FsmInput::ProcessMainMode, Fsm::MainResponder(1), Fsm::MainResponder(1));
         for vendor in chain.all(payload::VENDOR) {
             sa.vendors.note(vendor);
         }
@@ -266,12 +238,8 @@ impl V1<'_> {
         if policy.global.nat_traversal {
             sa.dialect = Dialect::choose(&sa.vendors);
         }
-        if let Some(dialect) = sa.dialect {
-            self.step(sa, || Trace::NatConstructed(dialect.vendor()));
-        }
         let bytes = Self::main_mode_second(sa, &choice.answer, asked);
-        self.step(sa, || Trace::Sent(IsakmpState::MmSaSetup, false));
-        self.moves(sa, FsmInput::ProcessComplete, Fsm::MainResponder(1), Fsm::MainResponder(2));
+        self.trace_main_2_sent(sa);
         self.cx.out.transmit(sa.path, bytes);
         sa.state = State::MainResponder(Box::new(MainResponder::Proposed { sa_body: sa_body.to_vec() }));
         Ok(())
@@ -329,7 +297,7 @@ impl V1<'_> {
                     Chain::parse(header.first, &decrypted.plain).map_err(|_| Refusal::WrongPresharedKey)?;
                 let hash = chain.only(payload::HASH).ok_or(Refusal::WrongPresharedKey)?;
                 let id_body = chain.only(payload::ID).ok_or(Refusal::WrongPresharedKey)?;
-                self.identity_step(sa, &chain);
+                self.trace_identity_received(sa, &chain);
                 let theirs = keys.auth_hash(&AuthInput {
                     own_public: peer_public,
                     other_public: public,
@@ -346,17 +314,15 @@ impl V1<'_> {
                 let profile = lookup::profile_for(&policy, path.local, &identity);
                 let keyrings = profile.map_or(&[][..], |profile| &profile.keyrings);
                 let found = lookup::key_for_address(&policy, keyrings, path.local, path.remote);
-                self.step(sa, || Trace::Profile(profile.map(|profile| profile.name.clone())));
-                self.key_search_steps(sa, keyrings, found.map(|found| found.keyring.name.as_str()));
+                self.trace_peer_bound(sa, profile, found.map(|found| found.keyring.name.as_str()));
                 let same = found.filter(|found| found.key.secret.matches(authenticator.key().expose()));
                 let Some(found) = same else {
                     let name = profile.map_or_else(String::new, |profile| profile.name.clone());
                     return Err(Refusal::KeyOfAnotherKeyring(name));
                 };
                 let demands = lookup::demands(&policy, path.interface, profile, found.key.no_xauth);
-                self.step(sa, || Trace::KeyringFound(found.keyring.name.clone()));
-                self.hash_steps(sa, &chain);
-                self.moves(sa, FsmInput::ProcessMainMode, Fsm::MainResponder(5), Fsm::MainResponder(5));
+                let initial_contact = has_initial_contact(&chain);
+                self.trace_main_5_accepted(sa, &found.keyring.name, initial_contact);
                 let mut iv = iv.clone();
                 iv.advance(&decrypted);
                 self.follow(sa, path);
@@ -372,13 +338,10 @@ impl V1<'_> {
                     sa: sa_body,
                     identity: &own_body,
                 });
-                self.own_identity_steps(sa, payload::HASH, &own_body, demands.xauth_list.is_some());
-                self.engine_step(sa, EngineStep::ClearDh);
+                self.trace_main_6_sent(sa, &own_body, demands.xauth_list.is_some());
                 let mut writer = Writer::new();
                 writer.push(payload::ID, own_body).push(payload::HASH, authenticator.prove(&hash));
                 let bytes = Self::phase1_sealed(sa, exchange::MAIN, &writer, keys, &mut iv);
-                self.step(sa, || Trace::Sent(IsakmpState::MmKeyExch, false));
-                self.moves(sa, FsmInput::ProcessComplete, Fsm::MainResponder(5), Fsm::Phase1Complete);
                 self.cx.out.transmit(sa.path, bytes.clone());
                 let answer = Some((sa.path, bytes));
                 let finished = Finished {
@@ -388,7 +351,7 @@ impl V1<'_> {
                     profile: profile.map(|profile| profile.name.clone()),
                     demands,
                     group: None,
-                    initial_contact: has_initial_contact(&chain),
+                    initial_contact,
                     _authenticated: authenticated,
                 };
                 self.finish_phase1(sa, finished);
@@ -417,16 +380,11 @@ impl V1<'_> {
         self.spend(sa)?;
         let private = DhPrivate::generate(suite.group, &mut self.cx.random);
         let shared = private.agree(peer_public)?;
-        self.key_exchange_steps(sa);
-        self.key_search_steps(sa, &[], Some(&found.keyring.name));
-        self.steps(sa, || vec![Trace::KeyFound, Trace::Engine(EngineStep::Skeyid), Trace::SkeyidGenerated]);
-        self.vendor_steps(sa, &chain, true);
         for vendor in chain.all(payload::VENDOR) {
             sa.vendors.note(vendor);
         }
         Self::judge_nat(sa, suite.hash, &chain, &path);
-        self.nat_steps(sa, &chain);
-        self.moves(sa, FsmInput::ProcessMainMode, Fsm::MainResponder(3), Fsm::MainResponder(3));
+        self.trace_main_3_accepted(sa, &chain, &found.keyring.name);
         let nonce_r = self.cx.random.array::<20>();
         let keys = Phase1Keys::derive(&KeyInput {
             hash: suite.hash,
@@ -443,8 +401,7 @@ impl V1<'_> {
         writer.push(payload::KE, private.public()).push(payload::NONCE, nonce_r);
         Self::push_nat_d(sa, suite.hash, &mut writer);
         let bytes = Self::phase1_clear(sa, exchange::MAIN, &writer);
-        self.step(sa, || Trace::Sent(IsakmpState::MmKeyExch, false));
-        self.moves(sa, FsmInput::ProcessComplete, Fsm::MainResponder(3), Fsm::MainResponder(4));
+        self.trace_main_4_sent(sa);
         self.cx.out.transmit(sa.path, bytes.clone());
         sa.state = State::MainResponder(Box::new(MainResponder::Exchanged {
             sa_body: sa_body.to_vec(),

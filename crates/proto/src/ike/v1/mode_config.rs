@@ -16,10 +16,8 @@ use crate::ike::explain::Refusal;
 use crate::ike::io::{LeaseError, LeaseOwner};
 use crate::ike::lookup;
 use crate::ike::retransmit::Retransmit;
-use crate::ike::snapshot::IsakmpState;
 use crate::ike::tables::asks::AskedLease;
 use crate::ike::tables::peer::Lease;
-use crate::ike::trace::{ConfigAnswer, EngineStep, Fsm, FsmInput, Trace};
 use crate::ike::v1::room::V1;
 use crate::ike::v1::sa::{Established, Exchange, IsakmpSa};
 use crate::policy::{ClientGroup, Global};
@@ -64,10 +62,7 @@ impl V1<'_> {
         message: &Config,
         _authorized: &AuthorizedPeer,
     ) -> Result<(), Refusal> {
-        self.step(sa, || {
-            Trace::ConfigAsked(message.attributes.iter().map(|attribute| attribute.kind).collect())
-        });
-        self.moves(sa, FsmInput::ConfigRequest, Fsm::Phase1Complete, Fsm::ConfigAaa);
+        self.trace_configuration_asked(sa, message);
         let id = sa.id;
         let established = sa.established().ok_or(Refusal::NoModeConfig)?;
         let pool = established.pool(&self.cx.policy.global);
@@ -191,7 +186,7 @@ impl V1<'_> {
         let kinds: Vec<_> =
             requested.iter().map(|attribute| attribute.kind).filter(|kind| !answered(kind)).collect();
         let message = Config { kind: config::REPLY, identifier, attributes };
-        self.config_steps(sa, message_id, &requested, &message.attributes, address);
+        self.trace_configuration_answered(sa, message_id, &requested, &message.attributes, address);
         if let Some(answer) = self.send_config(sa, message_id, config::REPLY, &message) {
             sa.seen.amend(message_id, answer);
         }
@@ -217,42 +212,6 @@ impl V1<'_> {
         let group = established.group.clone().unwrap_or_else(|| Arc::new(ClientGroup::nameless()));
         established.config_used = true;
         Ok((identifier, requested, group, established.expires.since(self.cx.now)))
-    }
-
-    /// Traces how a client's request is answered.
-    fn config_steps(
-        &mut self,
-        sa: &IsakmpSa,
-        message_id: u32,
-        requested: &[Attribute],
-        answered: &[Attribute],
-        address: Ipv4Addr,
-    ) {
-        self.steps(sa, || {
-            let asked = requested.iter().find(|attribute| attribute.kind == config::ADDRESS);
-            let asked = asked.and_then(|attribute| <[u8; 4]>::try_from(attribute.bytes()).ok());
-            let mut told = BTreeSet::from([config::ADDRESS]);
-            let mut answers = Vec::new();
-            for kind in requested.iter().map(|attribute| attribute.kind).filter(|kind| told.insert(*kind)) {
-                let sent = answered.iter().filter(|attribute| attribute.kind == kind).cloned();
-                let before = answers.len();
-                answers.extend(sent.map(ConfigAnswer::Sent));
-                if answers.len() == before {
-                    answers.push(ConfigAnswer::Left(kind));
-                }
-            }
-            vec![
-                Trace::AaaAnswered,
-                Trace::ConfigAddress(asked.map(Ipv4Addr::from), address),
-                Trace::ConfigAnswers(answers),
-                Trace::Engine(EngineStep::Hmac),
-                Trace::ConfigAnswered(message_id),
-                Trace::Sent(IsakmpState::ConfAddr, sa.initiator),
-                Trace::NodeDeleted(message_id, ""),
-            ]
-        });
-        self.moves(sa, FsmInput::GroupAttributes, Fsm::ConfigAaa, Fsm::Phase1Complete);
-        self.moves(sa, FsmInput::Phase1Complete, Fsm::Phase1Complete, Fsm::Phase1Complete);
     }
 
     /// `{ HASH, SET(address, dns, ...) }  -->`: begins to push an address to an authorised peer

@@ -6,7 +6,6 @@ use crate::ike::identity::Identity;
 use crate::ike::io::Effect;
 use crate::ike::tables::child::PendingChild;
 use crate::ike::tables::peer::Peer;
-use crate::ike::trace::Trace;
 use crate::ike::v1::phase1::Finished;
 use crate::ike::v1::room::V1;
 use crate::ike::v1::sa::IsakmpSa;
@@ -187,7 +186,7 @@ impl V1<'_> {
         }
         let id = self.cx.new_peer_id();
         self.cx.in_work.push(id);
-        self.step(sa, || Trace::PeerInserted);
+        self.trace_peer_added(sa);
         self.cx.peers.insert(
             id,
             Peer {
@@ -248,7 +247,7 @@ impl V1<'_> {
     /// The peer has forgotten everything older than this SA, so we do the same for its address and
     /// port. What is newer than the SA stays, because the notification may be late or replayed.
     pub(crate) fn initial_contact(&mut self, sa: &IsakmpSa, keep: PeerId) {
-        self.step(sa, || Trace::InitialContact);
+        self.trace_older_sas_end(sa);
         let same_place =
             |path: &Path| path.remote == sa.path.remote && path.remote_port == sa.path.remote_port;
         let there: Vec<_> = self.cx.peers.at(sa.path.remote).map(|(id, _)| id).collect();

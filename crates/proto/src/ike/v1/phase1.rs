@@ -10,8 +10,6 @@ use crate::ike::io::Question;
 use crate::ike::lifetime::Margins;
 use crate::ike::lookup::{self, Demands};
 use crate::ike::natt::{Dialect, NatState, nat_d};
-use crate::ike::proposal::judge_phase1;
-use crate::ike::trace::{EngineStep, Fsm, FsmInput, PayloadName, Trace};
 use crate::ike::v1::iv::Phase1Iv;
 use crate::ike::v1::keys::Phase1Keys;
 use crate::ike::v1::quick_waiting::Waiting;
@@ -20,8 +18,8 @@ use crate::ike::v1::sa::{Dpd, Established, IsakmpSa, MessageIds, State};
 use crate::ike::vendor::Vendor;
 use crate::limits;
 use crate::path::{Encapsulation, NATT_PORT, Path};
-use crate::policy::{ClientGroup, IsakmpPolicy, Keepalive, Phase1Mode, Policy};
-use crate::wire::ike1::{Notify, Proposal};
+use crate::policy::{ClientGroup, IsakmpPolicy, Keepalive, Policy};
+use crate::wire::ike1::Notify;
 use crate::wire::isakmp::{Chain, Header, Writer};
 use crate::wire::registry::{ike, notify, payload};
 use hubward_crypto::suite::HashAlg;
@@ -273,15 +271,7 @@ impl V1<'_> {
         if sa.suite.is_some_and(|suite| suite.told) && !sa.initiator {
             self.notify_responder_lifetime(sa);
         }
-        if sa.mode == Phase1Mode::Aggressive {
-            let before = if sa.initiator { Fsm::AggressiveInitiator } else { Fsm::AggressiveResponder };
-            self.moves(sa, FsmInput::AggressiveMode, before, Fsm::Phase1Complete);
-        }
-        if waits_for_xauth {
-            self.step(sa, || Trace::NeedXauth);
-        }
-        let next = if waits_for_xauth { Fsm::XauthStart } else { Fsm::Phase1Complete };
-        self.moves(sa, FsmInput::Phase1Complete, Fsm::Phase1Complete, next);
+        self.trace_phase1_complete(sa, waits_for_xauth);
         self.ask_for_group(sa);
         if !waits_for_xauth {
             self.authorized(sa);
@@ -355,63 +345,7 @@ impl V1<'_> {
         let message =
             Notify::isakmp(notify::RESPONDER_LIFETIME, sa.cookies.initiator, sa.cookies.responder, data);
         self.notify(sa, &message);
-        self.step(sa, || Trace::ResponderLifetime(suite.lifetime.as_secs()));
-    }
-
-    // ---- what is traced
-    // -------------------------------------------------------------------------------------------
-
-    /// Traces the comparison of the phase-1 transforms with our policies.
-    pub(crate) fn phase1_steps(
-        &mut self,
-        sa: &IsakmpSa,
-        policies: &[IsakmpPolicy],
-        offered: &[Proposal],
-        methods: &[u16],
-    ) {
-        self.steps(sa, || {
-            judge_phase1(policies, offered, methods).into_iter().map(Trace::Phase1Transform).collect()
-        });
-    }
-
-    /// Traces the receipt of the public value and the nonce.
-    pub(crate) fn key_exchange_steps(&mut self, sa: &IsakmpSa) {
-        self.steps(sa, || {
-            vec![
-                Trace::Processing(PayloadName::Ke, 0),
-                Trace::Engine(EngineStep::Agree),
-                Trace::Processing(PayloadName::Nonce, 0),
-            ]
-        });
-    }
-
-    /// Traces that the peer's hash is correct.
-    pub(crate) fn hash_steps(&mut self, sa: &IsakmpSa, chain: &Chain<'_>) {
-        let first_contact = has_initial_contact(chain);
-        let main = sa.mode == Phase1Mode::Main;
-        self.steps(sa, || {
-            let mut out = vec![Trace::Processing(PayloadName::Hash, 0), Trace::Engine(EngineStep::Hmac)];
-            if first_contact {
-                out.extend([Trace::InitialContactCame, Trace::Authenticated]);
-            }
-            if main {
-                out.extend([Trace::Authenticated, Trace::AuthenticatedWith]);
-            }
-            out
-        });
-    }
-
-    /// Traces the NAT-D payloads of a message and their result.
-    pub(crate) fn nat_steps(&mut self, sa: &IsakmpSa, chain: &Chain<'_>) {
-        let Some(dialect) = sa.dialect else { return };
-        self.steps(sa, || {
-            let rfc = dialect == Dialect::Rfc;
-            let mut out: Vec<_> = chain.all(dialect.nat_d()).map(|_| Trace::NatPayload { rfc }).collect();
-            if sa.nat.any() {
-                out.push(Trace::NatFound { local: sa.nat.local, remote: sa.nat.remote });
-            }
-            out
-        });
+        self.trace_lifetime_notified(sa, suite.lifetime);
     }
 
     /// `crypto isakmp nat keepalive`, or the 20 seconds of RFC 3948; used when we are behind the

@@ -2,12 +2,9 @@
 //! order is always: decrypt, check the hash in constant time, parse, act.
 
 use crate::ike::explain::Refusal;
-use crate::ike::snapshot::IsakmpState;
-use crate::ike::trace::{EngineStep, Trace};
 use crate::ike::v1::iv::Decrypted;
 use crate::ike::v1::keys::{Phase1Keys, Verified};
 use crate::ike::v1::room::V1;
-use crate::ike::v1::sa::state_of;
 use crate::ike::v1::sa::{Answer, IsakmpSa};
 use crate::limits;
 use crate::wire::ike1::{Delete, Notify};
@@ -95,14 +92,7 @@ impl V1<'_> {
         let body = established.ivs.encrypt_single(&established.keys, message_id, plain);
         let header = Self::protected_header(sa, exchange::INFORMATIONAL, message_id);
         let bytes = header.write(&body);
-        self.steps(sa, || {
-            vec![
-                Trace::NewNode(message_id, state_of(sa)),
-                Trace::Engine(EngineStep::Hmac),
-                Trace::Sent(IsakmpState::QmIdle, sa.initiator),
-                Trace::NodePurged(message_id),
-            ]
-        });
+        self.trace_informational_sent(sa, message_id);
         self.cx.out.transmit(sa.path, bytes.clone());
         Some((sa.path, bytes))
     }

@@ -18,12 +18,8 @@ use crate::flow::selector::{AddressRange, Selector};
 use crate::ike::explain::Refusal;
 use crate::ike::identity::Proxy;
 use crate::ike::lifetime::{self, Lifetimes};
-use crate::ike::proposal::{
-    Phase2Choice, Phase2Suite, Phase2Wish, choose_phase2, judge_phase2, offer_phase2,
-};
-use crate::ike::snapshot::IsakmpState;
+use crate::ike::proposal::{Phase2Suite, Phase2Wish, choose_phase2, offer_phase2};
 use crate::ike::tables::child::{NewChild, PendingChild};
-use crate::ike::trace::{EngineStep, Fsm, FsmInput, PayloadName, Trace};
 use crate::ike::v1::quick_waiting::Begun;
 use crate::ike::v1::room::V1;
 use crate::ike::v1::sa::{Answer, Exchange, IsakmpSa};
@@ -33,12 +29,11 @@ use crate::limits;
 use crate::names::Spi;
 use crate::path::Path;
 use crate::policy::{EntryTerms, TransformSet};
-use crate::wire::ike1::{Notify, Proposal, parse_sa, write_sa};
+use crate::wire::ike1::{Notify, parse_sa, write_sa};
 use crate::wire::isakmp::{Chain, Header, Writer};
 use crate::wire::registry::{exchange, notify, payload};
 use hubward_crypto::dh::DhPrivate;
 use hubward_crypto::secret::Secret;
-use std::sync::Arc;
 
 impl V1<'_> {
     pub(crate) fn wish<'a>(sa: &IsakmpSa, terms: &'a EntryTerms, selector: &Selector) -> Phase2Wish<'a> {
@@ -118,14 +113,7 @@ impl V1<'_> {
         let plain = with_hash(&writer, |rest| established.keys.hash1(message_id, rest));
         let bytes = Self::seal_exchange(sa, exchange::QUICK, message_id, plain)
             .ok_or(Refusal::Local("phase 1 is not through"))?;
-        self.steps(sa, || {
-            vec![
-                Trace::NewNode(message_id, IsakmpState::QmIdle),
-                Trace::Engine(EngineStep::Hmac),
-                Trace::Sent(IsakmpState::QmIdle, sa.initiator),
-            ]
-        });
-        self.node_moves(sa, message_id, FsmInput::RequestQuick, Fsm::QuickReady, Fsm::QuickInitiator);
+        self.trace_quick_1_sent(sa, message_id);
         let retransmit = self.cx.transmit_expecting(sa.path, bytes);
         let state = QuickInitiator { child, retransmit, terms, spi, nonce, private };
         if let Some(established) = sa.established_mut() {
@@ -184,7 +172,7 @@ impl V1<'_> {
                 established.ivs.advance(message_id, &decrypted);
                 established.dpd.heard = self.cx.now;
                 self.use_message_id(sa, message_id);
-                self.quick_steps(sa, message_id, true);
+                self.trace_quick_1_received(sa, message_id);
                 // message 1 may be a recorded one: the answer goes to where it came from, but the
                 // SA's path follows only message 3, which proves that the peer is there now
                 let home = std::mem::replace(&mut sa.path, path);
@@ -206,7 +194,7 @@ impl V1<'_> {
                     return Err(Refusal::Unexpected(header.exchange));
                 };
                 self.follow(sa, path);
-                self.quick_steps(sa, message_id, false);
+                self.trace_quick_2_received(sa, message_id);
                 let answered = self.quick_mode_answered(sa, message_id, &state, &opened.chain);
                 if answered.is_err() {
                     self.quick_mode_failed(sa, &state);
@@ -221,61 +209,13 @@ impl V1<'_> {
                 established.ivs.forget(message_id);
                 established.dpd.heard = self.cx.now;
                 self.follow(sa, path);
-                self.engine_step(sa, EngineStep::Hmac);
+                self.trace_quick_3_received(sa);
                 self.cx.use_outbound(child);
-                self.step(sa, || Trace::NodeDeleted(message_id, "quick mode done (await)"));
-                let (old, new) = (Fsm::QuickResponder, Fsm::Phase2Complete);
-                self.node_moves(sa, message_id, FsmInput::QuickMode, old, new);
-                self.cx.installed_step(child);
+                self.trace_quick_answered(sa, message_id, child);
                 Ok(None)
             }
             Some(_) => Err(Refusal::Unexpected(header.exchange)),
         }
-    }
-
-    /// Traces a received quick mode message with a proposal: message 1 (`first`) or 2.
-    fn quick_steps(&mut self, sa: &IsakmpSa, message_id: u32, first: bool) {
-        self.steps(sa, || {
-            let node = first.then_some(Trace::NewNode(message_id, IsakmpState::QmIdle));
-            let came = [
-                Trace::Engine(EngineStep::Hmac),
-                Trace::Processing(PayloadName::Hash, message_id),
-                Trace::Processing(PayloadName::Sa, message_id),
-            ];
-            node.into_iter().chain(came).collect()
-        });
-    }
-
-    /// Traces the comparison of the phase-2 transforms with the configuration.
-    pub(crate) fn proposal_steps(
-        &mut self,
-        sa: &IsakmpSa,
-        terms: &EntryTerms,
-        selector: &Selector,
-        offered: &[Proposal],
-        choice: Option<&Phase2Choice>,
-    ) {
-        if !self.traces(sa) {
-            return;
-        }
-        let judged = judge_phase2(&Self::wish(sa, terms, selector), offered, choice);
-        let map =
-            self.cx.policy.map_of(sa.path.interface).map(|map| Arc::clone(&map.name)).unwrap_or_default();
-        self.steps(sa, || {
-            let mut out: Vec<_> = judged.into_iter().map(Trace::Phase2Transform).collect();
-            match choice {
-                Some(choice) => out.extend([
-                    Trace::ProposalRequest(*selector, choice.suite.suite, choice.suite.mode),
-                    Trace::Engine(EngineStep::ValidateRequest),
-                    Trace::ProxyCheck(map, true),
-                ]),
-                None if terms.transform_sets.is_empty() => {
-                    out.extend([Trace::ProxyCheck(map, false), Trace::Phase2Refused]);
-                }
-                None => out.push(Trace::Phase2Refused),
-            }
-            out
-        });
     }
 
     /// `3  { HASH(3) }  -->`
@@ -324,7 +264,7 @@ impl V1<'_> {
                     lifetime::granted_volume(announced.kilobytes, choice.suite.kilobytes);
             }
         }
-        self.proposal_steps(sa, &state.terms, &state.child.selector, &answer, Some(&choice));
+        self.trace_quick_2_accepted(sa, &state.terms, &state.child.selector, &answer, &choice);
         let (inbound, outbound) =
             halves(&keys, &choice.suite, state.spi, (&state.nonce, nonce_r), shared.as_ref());
         let lease = self.cx.peers.get(&peer).and_then(|peer| peer.lease.as_ref()).map(|lease| lease.address);
@@ -351,16 +291,12 @@ impl V1<'_> {
         if at_once {
             self.cx.use_outbound(child);
         }
-        self.step(sa, || Trace::Sent(IsakmpState::QmIdle, sa.initiator));
+        self.trace_quick_3_sent(sa);
         self.cx.out.transmit(sa.path, bytes.clone());
         if let Some(established) = sa.established_mut() {
             established.ivs.forget(message_id);
         }
-        self.step(sa, || Trace::NodeDeleted(message_id, "No Error"));
-        self.node_moves(sa, message_id, FsmInput::QuickMode, Fsm::QuickInitiator, Fsm::Phase2Complete);
-        if at_once {
-            self.cx.installed_step(child);
-        }
+        self.trace_quick_initiated(sa, message_id, at_once.then_some(child));
         Ok(Some((sa.path, bytes)))
     }
 }

@@ -12,10 +12,8 @@ use crate::ike::lifetime::Lifetimes;
 use crate::ike::lookup;
 use crate::ike::misfit::Phase2Misfit;
 use crate::ike::proposal::{Phase2Choice, Phase2Difference, choose_phase2};
-use crate::ike::snapshot::IsakmpState;
 use crate::ike::tables::child::NewChild;
 use crate::ike::tables::claims::Claim;
-use crate::ike::trace::{EngineStep, Fsm, FsmInput, PayloadName, Trace};
 use crate::ike::v1::room::V1;
 use crate::ike::v1::sa::{Answer, Exchange, IsakmpSa};
 use crate::ike::v1::states::QuickResponder;
@@ -29,7 +27,6 @@ use crate::wire::ike1::{Notify, Proposal, parse_sa, write_sa};
 use crate::wire::isakmp::{Chain, MessageError, Writer};
 use crate::wire::registry::{exchange, notify, payload, protocol};
 use hubward_crypto::dh::DhPrivate;
-use std::sync::Arc;
 
 impl V1<'_> {
     /// `<--  2  { HASH(2), SA, Nr [, KE] [, IDci, IDcr] [, N] }`
@@ -68,7 +65,10 @@ impl V1<'_> {
                 .map_err(|difference| misfit(&connection.terms, &offered, difference))?;
             ((service, connection.terms.clone()), choice)
         } else {
-            self.choose_entry(sa, profile.as_deref(), &selector, &offered)?
+            let chosen = self.choose_entry(sa, profile.as_deref(), &selector, &offered);
+            let served = chosen.as_ref().ok().map(|((_, terms), choice)| (terms, choice));
+            self.trace_quick_1_compared(sa, profile.as_deref(), &selector, &offered, served);
+            chosen?
         };
         let (service, terms) = found;
         // not checked for a client's leased address, nor for the outer address of a peer without
@@ -96,12 +96,7 @@ impl V1<'_> {
                 }
             },
         };
-        self.steps(sa, || {
-            let ids = ids.iter().map(|_| Trace::Processing(PayloadName::Id, message_id));
-            let nonce = Trace::Processing(PayloadName::Nonce, message_id);
-            std::iter::once(nonce).chain(ids).chain([Trace::SpiAsked]).collect()
-        });
-        self.node_moves(sa, message_id, FsmInput::QuickMode, Fsm::QuickReady, Fsm::QuickSpi);
+        self.trace_quick_1_accepted(sa, message_id, chain);
         let private = choice.suite.pfs.map(|group| DhPrivate::generate(group, &mut self.cx.random));
         let shared = match (&private, public) {
             (Some(private), Some(public)) => Some(private.agree(public)?),
@@ -109,7 +104,7 @@ impl V1<'_> {
         };
         let nonce_r = self.cx.random.array::<20>().to_vec();
         let spi = self.new_spi();
-        self.step(sa, || Trace::SpiGiven(spi));
+        self.trace_spi_given(sa, spi);
         let (inbound, outbound) = halves(&keys, &choice.suite, spi, (nonce_i, &nonce_r), shared.as_ref());
         // only now is everything in the message checked
         self.take_over(sa, silent, &service, &selector);
@@ -141,10 +136,7 @@ impl V1<'_> {
         let plain = with_hash(&writer, |rest| keys.hash2(message_id, nonce_i, rest));
         let bytes = Self::seal_exchange(sa, exchange::QUICK, message_id, plain)
             .ok_or(Refusal::Unexpected(exchange::QUICK))?;
-        self.steps(sa, || {
-            vec![Trace::Engine(EngineStep::Hmac), Trace::Sent(IsakmpState::QmIdle, sa.initiator)]
-        });
-        self.node_moves(sa, message_id, FsmInput::SpiReply, Fsm::QuickSpi, Fsm::QuickResponder);
+        self.trace_quick_2_sent(sa, message_id);
         let retransmit = self.cx.transmit_expecting(sa.path, bytes.clone());
         let state = QuickResponder { child, retransmit, nonce_i: nonce_i.to_vec(), nonce_r };
         if let Some(established) = sa.established_mut() {
@@ -155,25 +147,22 @@ impl V1<'_> {
 
     /// The first entry, in IOS's order, whose transform sets accept one of the proposals.
     fn choose_entry(
-        &mut self,
+        &self,
         sa: &IsakmpSa,
         profile: Option<&str>,
         selector: &Selector,
         offered: &[Proposal],
     ) -> Result<((Service, EntryTerms), Phase2Choice), Refusal> {
-        let policy = Arc::clone(&self.cx.policy);
-        let entries = lookup::entries_for(&policy, sa.path.interface, sa.path.remote, profile, selector);
+        let policy = &self.cx.policy;
+        let entries = lookup::entries_for(policy, sa.path.interface, sa.path.remote, profile, selector);
         let mut closest = None;
-        let first = entries.first().filter(|_| self.traces(sa)).map(|found| found.terms.clone());
         for found in entries {
             let choice = choose_phase2(&Self::wish(sa, found.terms, selector), offered);
             if found.terms.left_out && (choice.is_ok() || found.terms.transform_sets.is_empty()) {
-                self.proposal_steps(sa, &first.unwrap_or_default(), selector, offered, None);
                 return Err(no_entry(selector, profile));
             }
             match choice {
                 Ok(choice) => {
-                    self.proposal_steps(sa, found.terms, selector, offered, Some(&choice));
                     return Ok(((found.service, found.terms.clone()), choice));
                 }
                 Err(difference) => {
@@ -183,7 +172,6 @@ impl V1<'_> {
                 }
             }
         }
-        self.proposal_steps(sa, &first.unwrap_or_default(), selector, offered, None);
         Err(closest.map_or_else(
             || no_entry(selector, profile),
             |(difference, terms)| misfit(terms, offered, difference),

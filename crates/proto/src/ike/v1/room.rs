@@ -7,11 +7,9 @@ use crate::ike::io::{Answer, AskId, Command, LeaseOwner};
 use crate::ike::tables::asks::AskedLease;
 use crate::ike::tables::peer::Lease;
 use crate::ike::tables::timers::Timer;
-use crate::ike::trace::{Fsm, FsmInput, Trace};
 use crate::ike::v1::admission::Admission;
 use crate::ike::v1::calls::Calls;
 use crate::ike::v1::fragment::{Class, Fragments};
-use crate::ike::v1::sa::state_of;
 use crate::ike::v1::sa::{IsakmpSa, Seen, State};
 use crate::limits;
 use crate::names::{ConnId, InterfaceId, PeerId};
@@ -262,7 +260,7 @@ impl V1<'_> {
             if answer.is_some() && sa.established().is_none() {
                 self.still_there(sa);
             }
-            self.step(sa, || Trace::Repeated);
+            self.trace_repeated(sa);
             if let Some((path, bytes)) = answer {
                 self.cx.out.transmit(path, bytes);
             }
@@ -280,7 +278,7 @@ impl V1<'_> {
             }
             return;
         }
-        self.step(sa, || Trace::Received(Some(state_of(sa)), sa.initiator));
+        self.trace_received(sa);
         let chains = sa.established().map(|established| established.ivs.advanced());
         let handled = match header.exchange {
             exchange::MAIN | exchange::AGGRESSIVE if sa.established().is_none() => {
@@ -342,18 +340,7 @@ impl V1<'_> {
         if mode != sa.mode || header.message_id != 0 {
             return Err(Refusal::Unexpected(header.exchange));
         }
-        let moved = match &sa.state {
-            State::MainInitiator(state) => {
-                state.number().map(|number| (Fsm::MainInitiator(number), Fsm::MainInitiator(number + 1)))
-            }
-            State::MainResponder(state) => {
-                state.number().map(|number| (Fsm::MainResponder(number), Fsm::MainResponder(number + 1)))
-            }
-            _ => None,
-        };
-        if let Some((old, new)) = moved {
-            self.moves(sa, FsmInput::MainMode, old, new);
-        }
+        self.trace_phase1_message(sa);
         // only the expected message ends a state; one that does not verify leaves the state
         // unchanged
         let state = std::mem::replace(&mut sa.state, State::Void);
@@ -369,9 +356,7 @@ impl V1<'_> {
         }
         if handled.is_err() && matches!(sa.state, State::Void) {
             sa.state = state;
-            if let Some((old, new)) = moved {
-                self.moves(sa, FsmInput::ProcessError, new, old);
-            }
+            self.trace_phase1_message_refused(sa);
         }
         handled
     }

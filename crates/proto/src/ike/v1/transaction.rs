@@ -17,8 +17,6 @@ use crate::ike::authorization::XauthPassed;
 use crate::ike::event::EventKind;
 use crate::ike::explain::Refusal;
 use crate::ike::io::{Assignment, CredentialField, Effect, Question};
-use crate::ike::snapshot::IsakmpState;
-use crate::ike::trace::{EngineStep, Fsm, FsmInput, Trace};
 use crate::ike::v1::room::V1;
 use crate::ike::v1::sa::{Answer, Exchange, IsakmpSa};
 use crate::limits;
@@ -67,15 +65,7 @@ impl V1<'_> {
         }
         established.ivs.advance(message_id, &decrypted);
         established.dpd.heard = self.cx.now;
-        self.steps(sa, || {
-            let came = [
-                Trace::ConfigCame(message_id),
-                Trace::Engine(EngineStep::Hmac),
-                Trace::ConfigKind(message.kind),
-            ];
-            let node = begins.then_some(Trace::NewNode(message_id, IsakmpState::QmIdle));
-            node.into_iter().chain(came).collect()
-        });
+        self.trace_config_received(sa, message_id, &message, begins);
         let exchange = sa.established_mut().and_then(|established| established.exchanges.remove(&message_id));
         if exchange.is_some() {
             // an answer to our request cannot be a replayed message
@@ -85,22 +75,12 @@ impl V1<'_> {
             // the message id identifies the exchange; the identifier inside need not match, because
             // strongSwan's replies to Xauth have another one
             (config::REPLY, Some(Exchange::XauthRequest { user, .. })) => {
-                self.steps(sa, || {
-                    let replied =
-                        message.attributes.iter().map(|attribute| Trace::XauthReplied(attribute.kind));
-                    let done = Trace::NodeDeleted(message_id, "done with xauth request/reply exchange");
-                    replied.chain([done]).collect()
-                });
-                self.moves(sa, FsmInput::ConfigReply, Fsm::XauthRequested, Fsm::XauthJudged);
+                self.trace_xauth_replied(sa, message_id, &message);
                 self.xauth_reply(sa, message_id, &message, user)?;
                 Ok(None)
             }
             (config::ACK, Some(Exchange::XauthSet { user, .. })) => {
-                self.steps(sa, || {
-                    vec![Trace::XauthAcknowledged, Trace::NodeDeleted(message_id, "done with transaction")]
-                });
-                self.moves(sa, FsmInput::ConfigAck, Fsm::XauthSet, Fsm::Phase1Complete);
-                self.moves(sa, FsmInput::Phase1Complete, Fsm::Phase1Complete, Fsm::Phase1Complete);
+                self.trace_xauth_acknowledged(sa, message_id);
                 self.xauth_acknowledged(sa, user);
                 Ok(None)
             }
@@ -190,12 +170,7 @@ impl V1<'_> {
         let message = Config { kind: config::REQUEST, identifier, attributes };
         let again = sa.established().is_some_and(|established| established.xauth_failures > 0);
         if let Some((message_id, retransmit)) = self.begin_config(sa, &message) {
-            self.begun_steps(sa, message_id, &message);
-            if again || challenge.is_some() {
-                self.moves(sa, FsmInput::ContinueLogin, Fsm::XauthJudged, Fsm::XauthRequested);
-            } else {
-                self.moves(sa, FsmInput::StartLogin, Fsm::XauthStart, Fsm::XauthRequested);
-            }
+            self.trace_xauth_asked(sa, message_id, &message, again || challenge.is_some());
             let Some(established) = sa.established_mut() else { return };
             established.exchanges.insert(
                 message_id,
@@ -311,8 +286,7 @@ impl V1<'_> {
         let attributes = vec![Attribute::short(config::XAUTH_STATUS, u16::from(user.is_some()))];
         let message = Config { kind: config::SET, identifier, attributes };
         if let Some((message_id, retransmit)) = self.begin_config(sa, &message) {
-            self.begun_steps(sa, message_id, &message);
-            self.moves(sa, FsmInput::ContinueLogin, Fsm::XauthJudged, Fsm::XauthSet);
+            self.trace_xauth_verdict_sent(sa, message_id, &message);
             let Some(established) = sa.established_mut() else { return };
             established.exchanges.insert(message_id, Exchange::XauthSet { user, retransmit });
         }
@@ -336,22 +310,6 @@ impl V1<'_> {
             self.notify_responder_lifetime(sa);
         }
         self.authorized(sa);
-    }
-
-    /// Traces the start of our transaction.
-    fn begun_steps(&mut self, sa: &IsakmpSa, message_id: u32, message: &Config) {
-        self.steps(sa, || {
-            let mut out = vec![Trace::AaaAnswered, Trace::NewNode(message_id, IsakmpState::ConfXauth)];
-            if message.kind == config::REQUEST {
-                out.extend(message.attributes.iter().map(|attribute| Trace::XauthAsked(attribute.kind)));
-            }
-            out.extend([
-                Trace::Engine(EngineStep::Hmac),
-                Trace::ConfigBegun(message_id),
-                Trace::Sent(IsakmpState::ConfXauth, sa.initiator),
-            ]);
-            out
-        });
     }
 
     // ---- client
