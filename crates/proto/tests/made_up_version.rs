@@ -14,8 +14,10 @@ use hubward_proto::ike::snapshot::IsakmpState;
 use hubward_proto::ike::watch::Change;
 use hubward_proto::names::{InterfaceId, VrfId};
 use hubward_proto::path::{Encapsulation, Path};
+use hubward_proto::policy::Policy;
 use hubward_proto::time::Instant;
 use made_up_version::{HELLO, MAJOR, MadeUp, PATIENCE, THANKS, message};
+use std::sync::Arc;
 use std::time::Duration;
 use support::*;
 
@@ -128,7 +130,34 @@ fn orders_reach_it() {
     assert_eq!(engine.inspect().isakmp.len(), 1);
 }
 
-/// A branch that speaks IKEv1 comes up beside it, and no id is given twice.
+/// What ends SAs of every version reaches it: another configuration, another address, the end.
+#[test]
+fn changes_reach_it() {
+    let path = path_to(SPOKE);
+    let hello = message(SPI, [0; 8], HELLO);
+    let without_key = Policy { keyrings: vec![], ..hub_policy() };
+    for (input, left) in [
+        (Input::Policy(Arc::new(without_key)), 0),
+        (Input::Policy(Arc::new(hub_policy())), 1),
+        (Input::Moved { interface: path.interface, address: None }, 0),
+        (Input::Moved { interface: path.interface, address: Some(path.local) }, 1),
+        (Input::Moved { interface: InterfaceId(77), address: None }, 1),
+        (Input::Command(Command::Shutdown), 0),
+    ] {
+        let stops = matches!(input, Input::Command(_));
+        let what = format!("{input:?}");
+        let mut engine = hub();
+        say(&mut engine, path, &hello);
+        engine.handle(Instant::ORIGIN, input);
+        assert_eq!(engine.inspect().isakmp.len(), left, "{what}");
+        if stops {
+            say(&mut engine, path, &hello);
+            assert!(engine.inspect().isakmp.is_empty(), "nothing new is accepted");
+        }
+    }
+}
+
+/// A branch that speaks IKEv1 comes up beside it.
 #[test]
 fn ike_version_1_goes_on_beside_it() {
     let hub = Node::new(HUB, hub_policy(), 1);

@@ -1,5 +1,5 @@
 //! The addresses of peers over a restart. While strangers flood the gateway, peers at addresses
-//! from which somebody authenticated lately still get in (`hubward_proto::ike::known`); after a
+//! from which somebody authenticated lately still get in (`ike/tables/known.rs` of proto); after a
 //! restart all of them come at once, which is when a flood would hurt most.
 
 use crate::base::store::{KNOWN, Store};

@@ -644,7 +644,7 @@ fn silence(
         IsakmpState::AgNoState | IsakmpState::AgInitExch => {
             clients::silent(state, failure, parsed)
         }
-        IsakmpState::MmSaSetup | IsakmpState::MmKeyExch => Explanation::new(
+        IsakmpState::MmNoState | IsakmpState::MmSaSetup | IsakmpState::MmKeyExch => Explanation::new(
             "silent-in-phase1",
             format!("{peer} stopped answering in the middle of phase 1 ({}): usually the pre-shared keys differ, and the peer does not report it.", state.ios_name()),
         )

@@ -5,7 +5,7 @@ use hubward_crypto::digest::Digest;
 use hubward_crypto::mac::equal;
 use hubward_crypto::secret::Secret;
 
-/// The means of one IKE SA.
+/// How the ends of one IKE SA authenticate.
 #[derive(Clone, Debug)]
 pub(crate) enum Authenticator {
     /// Both ends have the same key. It goes into the hash, which therefore is the proof.

@@ -29,7 +29,7 @@ pub struct XauthPassed {
 impl XauthPassed {
     /// Call this when the peer has acknowledged the SET that reported success, after the list
     /// accepted `user`.
-    pub(crate) fn acknowledged(user: String) -> Self {
+    pub(super) fn acknowledged(user: String) -> Self {
         Self { user }
     }
 }

@@ -2,16 +2,17 @@
 //! effects.
 //!
 //! Each version of IKE has a room of its own: IKEv1 is `v1/`, and `version.rs` says what a room is.
-//! This file only passes inputs on. What all versions share is in `context/`.
+//! This file passes inputs on and collects views. What all versions share is in `context/`.
 
 use crate::ike::context::Context;
 use crate::ike::io::{Command, Effect, Input, Limit};
-use crate::ike::snapshot::IkeSnapshot;
+use crate::ike::snapshot::{IkeSnapshot, IsakmpView};
 use crate::ike::tables::timers::Timer;
 use crate::ike::trace::TraceScope;
 use crate::ike::v1::room::{Tables, V1};
 use crate::ike::version::{Version, major};
 use crate::ike::watch::{Change, Watched};
+use crate::names::ConnId;
 use crate::path::Path;
 use crate::policy::Policy;
 use crate::time::{Instant, Now};
@@ -37,12 +38,15 @@ impl Engine {
         Self { cx: Context::new(policy, seed, now), v1: Tables::default(), others: Vec::new() }
     }
 
-    /// Adds a version of IKE. Its datagrams, timers and orders go to its room from now on.
+    /// Adds a version of IKE, which no other room has. Its datagrams and timers go to its room from
+    /// now on, and what concerns all rooms goes to it as well.
     pub fn add_version(&mut self, room: Box<dyn Version + Send>) {
+        let taken = |major| major == 1 || self.others.iter().any(|other| other.major() == major);
+        debug_assert!(!taken(room.major()), "a version has one room");
         self.others.push(room);
     }
 
-    /// IKEv1 at work.
+    /// IKEv1, with the context.
     pub(crate) fn v1(&mut self) -> V1<'_> {
         V1 { cx: &mut self.cx, own: &mut self.v1 }
     }
@@ -66,11 +70,15 @@ impl Engine {
                 self.v1().child_moved(child, remote, remote_port)
             }
             Input::UnknownSpi { path, spi } => self.v1().unknown_spi(path, spi),
-            Input::Moved { interface, address } => self.v1().moved(interface, address),
+            Input::Moved { interface, address } => {
+                self.cx.set_address(interface, address);
+                self.others.iter_mut().for_each(|room| room.address_changed(&mut self.cx, interface));
+                self.v1().address_changed(interface, address);
+            }
             Input::Policy(policy) => {
-                let mut v1 = self.v1();
-                v1.change_policy(policy);
-                v1.end_stray_calls("the configuration changed");
+                let old = self.cx.set_policy(policy);
+                self.others.iter_mut().for_each(|room| room.policy_changed(&mut self.cx, &old));
+                self.v1().policy_changed(&old);
             }
             Input::Command(command) => self.command(command),
             Input::Reseed(entropy) => self.cx.random.reseed(entropy),
@@ -78,16 +86,18 @@ impl Engine {
     }
 
     fn datagram(&mut self, path: Path, bytes: &[u8]) {
-        let others = self.others.iter_mut();
-        match others.into_iter().find(|room| Some(room.major()) == major(bytes)) {
-            Some(room) if !self.cx.stopping => room.datagram(&mut self.cx, path, bytes),
-            Some(_) => {}
+        let version = major(bytes);
+        match self.others.iter_mut().find(|room| Some(room.major()) == version) {
+            Some(room) => room.datagram(&mut self.cx, path, bytes),
             // also what is of no version: IKEv1 refuses it
             None => self.v1().datagram(path, bytes),
         }
     }
 
     fn command(&mut self, command: Command) {
+        if matches!(command, Command::Shutdown) {
+            self.cx.stop();
+        }
         for room in &mut self.others {
             room.command(&mut self.cx, &command);
         }
@@ -149,10 +159,16 @@ impl Engine {
     /// The state, for `show` and tests.
     pub fn inspect(&self) -> IkeSnapshot {
         let mut isakmp: Vec<_> = self.v1.views(&self.cx).collect();
-        let elsewhere = self.cx.elsewhere.keys();
-        isakmp.extend(elsewhere.filter_map(|id| self.others.iter().find_map(|room| room.view(*id))));
+        isakmp.extend(self.cx.elsewhere.keys().filter_map(|id| self.view(*id)));
         isakmp.sort_by_key(|view| view.conn_id);
         IkeSnapshot { isakmp, children: self.cx.children.values().map(|child| child.view()).collect() }
+    }
+
+    fn view(&self, id: ConnId) -> Option<IsakmpView> {
+        match self.cx.elsewhere.get(&id) {
+            Some(major) => self.others.iter().find(|room| room.major() == *major)?.view(id),
+            None => self.v1.view(&self.cx, id),
+        }
     }
 
     /// From now on, changes are remembered until [`Self::poll_view`] returns them. Existing SAs
@@ -169,11 +185,7 @@ impl Engine {
     pub fn poll_view(&mut self) -> Option<Change> {
         let watched = self.cx.out.watched.as_mut()?;
         if let Some(id) = watched.isakmp.pop_first() {
-            let view = match self.cx.elsewhere.contains_key(&id) {
-                true => self.others.iter().find_map(|room| room.view(id)),
-                false => self.v1.view(&self.cx, id),
-            };
-            return Some(Change::Isakmp(id, view.map(Box::new)));
+            return Some(Change::Isakmp(id, self.view(id).map(Box::new)));
         }
         let id = watched.children.pop_first()?;
         Some(Change::Child(id, self.cx.children.get(&id).map(|child| Box::new(child.view()))))

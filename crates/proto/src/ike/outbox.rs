@@ -1,6 +1,6 @@
 //! What the engine has to say: effects to carry out, steps for whoever traces, and which SAs changed
-//! since they were last reported. Every room writes into it, and nothing is read from it but by the
-//! engine's caller, in the order in which it was written.
+//! since they were last reported. Every room writes into it, and effects are read only by the
+//! engine's caller, in the order in which they were written.
 
 use crate::ike::event::{Event, EventKind};
 use crate::ike::explain::Refusal;

@@ -9,8 +9,9 @@ use hubward_proto::ike::io::Command;
 use hubward_proto::ike::lookup::key_for_address;
 use hubward_proto::ike::snapshot::{IsakmpState, IsakmpView};
 use hubward_proto::ike::version::Version;
-use hubward_proto::names::ConnId;
+use hubward_proto::names::{ConnId, InterfaceId};
 use hubward_proto::path::Path;
+use hubward_proto::policy::Policy;
 use hubward_proto::time::Instant;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -47,7 +48,15 @@ impl MadeUp {
         context.close(id);
     }
 
+    fn end_all(&mut self, context: &mut Context, ends: impl Fn(&Path) -> bool) {
+        let ids: Vec<_> = self.sas.iter().filter(|(_, sa)| ends(&sa.path)).map(|(id, _)| *id).collect();
+        ids.into_iter().for_each(|id| self.end(context, id));
+    }
+
     fn hello(&mut self, context: &mut Context, path: Path, initiator: [u8; 8]) {
+        if context.is_stopping() {
+            return;
+        }
         if key_for_address(context.policy(), &[], path.local, path.remote).is_none() {
             return context.out().refuse(None, path, Refusal::NoPresharedKey);
         }
@@ -96,6 +105,18 @@ impl Version for MadeUp {
         };
         let ids: Vec<_> = self.sas.iter().filter(|(id, sa)| ends(id, sa)).map(|(id, _)| *id).collect();
         ids.into_iter().for_each(|id| self.end(context, id));
+    }
+
+    fn policy_changed(&mut self, context: &mut Context, old: &Policy) {
+        let policy = context.policy().clone();
+        let has_key =
+            |policy: &Policy, path: &Path| key_for_address(policy, &[], path.local, path.remote).is_some();
+        self.end_all(context, |path| has_key(old, path) && !has_key(&policy, path));
+    }
+
+    fn address_changed(&mut self, context: &mut Context, interface: InterfaceId) {
+        let address = context.policy().interface(interface).and_then(|interface| interface.address);
+        self.end_all(context, |path| path.interface == interface && Some(path.local) != address);
     }
 
     fn view(&self, id: ConnId) -> Option<IsakmpView> {

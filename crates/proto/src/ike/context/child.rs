@@ -1,4 +1,4 @@
-//! Child SAs: installing, rekeying and ending them. They belong to the peer and not to a phase-1
+//! Child SAs: installing, replacing and removing them. They belong to the peer and not to a phase-1
 //! SA, which may end or be replaced while they live.
 
 use crate::esp::sa::{ChildSa, Direction};
@@ -220,7 +220,7 @@ impl Context {
 
     /// The child SAs of a peer, oldest first.
     pub(crate) fn children_of(&self, peer: PeerId) -> impl Iterator<Item = &Child> {
-        self.pairs_of(peer).filter_map(|id| self.children.get(&id)).map(Box::as_ref)
+        self.child_ids_of(peer).filter_map(|id| self.children.get(&id)).map(Box::as_ref)
     }
 
     /// A child SA as traces show it; `None` if its peer is not traced.
@@ -379,7 +379,7 @@ impl Context {
 
     /// Ends every child SA of a peer without sending a delete.
     pub(crate) fn end_peer_children(&mut self, peer: PeerId, reason: &'static str) {
-        let ids: Vec<_> = self.pairs_of(peer).collect();
+        let ids: Vec<_> = self.child_ids_of(peer).collect();
         for id in ids {
             self.take_child(id, reason);
         }

@@ -16,7 +16,7 @@ use crate::ike::tables::claims::Claims;
 use crate::ike::tables::known::Known;
 use crate::ike::tables::peers::Peers;
 use crate::ike::tables::timers::{Timer, Timers};
-use crate::names::{ChildId, ConnId, PeerId, Service};
+use crate::names::{ChildId, ConnId, InterfaceId, PeerId, Service};
 use crate::path::Path;
 use crate::policy::Policy;
 use crate::time::{Instant, Now};
@@ -27,7 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The connection id of the first SA, as on IOS.
-pub(crate) const FIRST_CONN_ID: u32 = 1001;
+const FIRST_CONN_ID: u32 = 1001;
 
 /// What all versions of IKE share.
 pub struct Context {
@@ -106,8 +106,32 @@ impl Context {
     }
 
     /// The configuration.
-    pub fn policy(&self) -> &Policy {
+    pub fn policy(&self) -> &Arc<Policy> {
         &self.policy
+    }
+
+    /// Another configuration; returns the old one.
+    pub(crate) fn set_policy(&mut self, policy: Arc<Policy>) -> Arc<Policy> {
+        std::mem::replace(&mut self.policy, policy)
+    }
+
+    /// An interface has another address, or none.
+    pub(crate) fn set_address(&mut self, interface: InterfaceId, address: Option<IpAddr>) {
+        let mut policy = (*self.policy).clone();
+        for known in policy.interfaces.iter_mut().filter(|known| known.id == interface) {
+            known.address = address;
+        }
+        self.policy = Arc::new(policy);
+    }
+
+    /// Whether the gateway stops: SAs end, and nothing new is accepted.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping
+    }
+
+    pub(crate) fn stop(&mut self) {
+        self.stopping = true;
+        self.reconnects.clear();
     }
 
     /// The time of the input that is being handled.
@@ -132,6 +156,7 @@ impl Context {
     pub fn open(&mut self, major: u8) -> ConnId {
         let id = loop {
             let id = self.next_conn_id();
+            // an SA of IKEv1 always has a timer
             if !self.elsewhere.contains_key(&id) && !self.timers.is_armed(&Timer::Isakmp(id)) {
                 break id;
             }
@@ -151,6 +176,7 @@ impl Context {
     /// An SA that [`Self::open`] made has ended.
     pub fn close(&mut self, id: ConnId) {
         self.arm(id, None);
+        self.asks.ended(id);
         self.elsewhere.remove(&id);
         self.out.isakmp_changed(id);
     }
@@ -234,8 +260,8 @@ impl Context {
         self.sas_of.range((peer, ConnId(0))..=(peer, ConnId(u32::MAX))).map(|(_, id)| *id)
     }
 
-    /// The child SAs of a peer, oldest first.
-    pub(crate) fn pairs_of(&self, peer: PeerId) -> impl DoubleEndedIterator<Item = ChildId> {
+    /// The ids of the child SAs of a peer, oldest first.
+    pub(crate) fn child_ids_of(&self, peer: PeerId) -> impl DoubleEndedIterator<Item = ChildId> {
         self.children_of.range((peer, ChildId(0))..=(peer, ChildId(u64::MAX))).map(|(_, id)| *id)
     }
 }

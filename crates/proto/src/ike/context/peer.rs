@@ -24,7 +24,7 @@ impl Context {
     /// Forgets a peer that has no SAs left, and returns its lease.
     pub(crate) fn tidy_peer(&mut self, id: PeerId) {
         let has_sa = self.sas_of(id).next().is_some();
-        let has_child = self.pairs_of(id).next().is_some();
+        let has_child = self.child_ids_of(id).next().is_some();
         if has_sa || has_child || self.in_work.contains(&id) {
             return;
         }

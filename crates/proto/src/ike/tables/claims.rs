@@ -1,26 +1,4 @@
-//! Whose network it is: one that a peer of a dynamic entry proposes may be another peer's already.
-//!
-//! A key that many branches share proves that somebody is one of them, and not which. So the tunnel
-//! that is there keeps its network as long as its peer answers, and whoever else proposes that
-//! network, a part of it, or more than it, is refused and reported. If the peer does not answer,
-//! the newcomer gets the network: most often it is the same branch, with another address.
-//!
-//! ```text
-//!  newcomer                        gateway                          older peer
-//!   quick mode, message 1  -->
-//!                                  R-U-THERE  -->                   four times in three seconds, or
-//!                                                                   eight in six
-//!                                             <--  R-U-THERE-ACK, or any packet that verifies
-//!          <--  INVALID-ID-INFORMATION
-//!                                                                   nothing:
-//!          <--  message 2          its tunnel for that network ends
-//! ```
-//!
-//! A peer that was heard lately is asked for twice as long: most likely its way is only interrupted,
-//! and somebody who goes on proposing its network waits for just that. A peer without DPD counts as there if something of it verified in the last ten seconds; one
-//! whose phase 1 is gone is asked by a new one. The networks that the access lists of static
-//! entries name belong to the peers of those entries, whether they are there or not. With
-//! [`Overlap::NewestWins`] all this is left out, as on a router.
+//! The networks of all child SAs, found by overlap, and the peers that are being asked about them.
 
 use crate::flow::selector::{AddressRange, Selector};
 use crate::ike::lookup::overlaps;

@@ -103,10 +103,10 @@ impl V1<'_> {
         }
         self.cx.schedule_child(id);
         if let Some(conn) = self.newest_sa(peer) {
-            self.with_sa(conn, |engine, sa| {
-                if let Err(refusal) = engine.start_quick_mode(sa, pending) {
+            self.with_sa(conn, |v1, sa| {
+                if let Err(refusal) = v1.start_quick_mode(sa, pending) {
                     let path = sa.path;
-                    engine.refuse(Some(sa), path, refusal);
+                    v1.refuse(Some(sa), path, refusal);
                 }
             });
             return;
@@ -147,10 +147,10 @@ impl V1<'_> {
             .max_by_key(|sa| sa.created)
             .map(|sa| sa.id);
         if let Some(id) = established {
-            self.with_sa(id, |engine, sa| {
-                if let Err(refusal) = engine.start_quick_mode(sa, child) {
+            self.with_sa(id, |v1, sa| {
+                if let Err(refusal) = v1.start_quick_mode(sa, child) {
                     let path = sa.path;
-                    engine.refuse(Some(sa), path, refusal);
+                    v1.refuse(Some(sa), path, refusal);
                 }
             });
             return;
@@ -163,12 +163,12 @@ impl V1<'_> {
             .find(|sa| sa.initiator && sa.established().is_none())
             .map(|sa| sa.id);
         if let Some(id) = begun {
-            self.with_sa(id, |engine, sa| {
+            self.with_sa(id, |v1, sa| {
                 sa.awaited |= cause == Cause::Packet;
                 let known = sa.pending.iter().any(|pending| pending.is_like(&child));
                 if !known && sa.pending.len() >= limits::CHILDREN_PENDING {
                     let path = sa.path;
-                    engine.refuse(Some(sa), path, Refusal::TooMany);
+                    v1.refuse(Some(sa), path, Refusal::TooMany);
                 } else if !known {
                     sa.pending.push(child);
                 }

@@ -1,5 +1,29 @@
-//! Asking whoever has a network that another peer proposes, by R-U-THERE, and holding the answer to
-//! the quick mode back meanwhile. Which networks are whose is in `claims.rs` of the parent folder.
+//! Whose network it is: one that a peer of a dynamic entry proposes may be another peer's already.
+//!
+//! A key that many branches share proves that somebody is one of them, and not which. So the tunnel
+//! that is there keeps its network as long as its peer answers, and whoever else proposes that
+//! network, a part of it, or more than it, is refused and reported. If the peer does not answer,
+//! the newcomer gets the network: most often it is the same branch, with another address.
+//!
+//! ```text
+//!  newcomer                        gateway                          older peer
+//!   quick mode, message 1  -->
+//!                                  R-U-THERE  -->                   four times in three seconds, or
+//!                                                                   eight in six
+//!                                             <--  R-U-THERE-ACK, or any packet that verifies
+//!          <--  INVALID-ID-INFORMATION
+//!                                                                   nothing:
+//!          <--  message 2          its tunnel for that network ends
+//! ```
+//!
+//! A peer that was heard lately is asked for twice as long: most likely its way is only interrupted,
+//! and somebody who goes on proposing its network waits for just that. A peer without DPD counts as
+//! there if something of it verified in the last ten seconds; one whose phase 1 is gone is asked by a
+//! new one. The networks that the access lists of static entries name belong to the peers of those
+//! entries, whether they are there or not. With [`Overlap::NewestWins`] all this is left out, as on a
+//! router.
+//!
+//! Which child SAs overlap is in `tables/claims.rs`, who has what in `context/claims.rs`.
 
 use crate::flow::selector::{AddressRange, Selector};
 use crate::ike::event::{Event, EventKind, Rival};
@@ -16,6 +40,7 @@ use crate::policy::Overlap;
 use crate::time::Instant;
 use crate::wire::isakmp::{Chain, Writer};
 use std::time::Duration;
+
 /// Time between two questions to a peer.
 const AGAIN: Duration = Duration::from_millis(750);
 /// How often a peer is asked before it counts as gone.
@@ -153,7 +178,7 @@ impl V1<'_> {
         self.cx.timers.arm_holder(id, Some(next));
         match self.sa_with_dpd(id) {
             Some(conn) => {
-                self.with_sa(conn, |engine, sa| engine.r_u_there(sa, sa.path));
+                self.with_sa(conn, |v1, sa| v1.r_u_there(sa, sa.path));
             }
             None if first => self.call_to_ask(id, Vec::new(), time),
             None => {}
@@ -189,7 +214,7 @@ impl V1<'_> {
         for wait in waiting {
             self.cx.claims.waiting.remove(&wait);
             let (_, conn, message_id) = wait;
-            self.with_sa(conn, |engine, sa| engine.go_on(sa, message_id));
+            self.with_sa(conn, |v1, sa| v1.go_on(sa, message_id));
         }
     }
 

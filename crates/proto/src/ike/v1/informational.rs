@@ -293,8 +293,8 @@ impl V1<'_> {
         let (last_out, last_in) = self.cx.children_of(peer).fold((None, None), |(out, inn), child| {
             (out.max(child.last_outbound), inn.max(child.last_inbound))
         });
-        self.with_sa(id, |engine, sa| {
-            let patience = match keepalive_of(&engine.cx.policy, sa) {
+        self.with_sa(id, |v1, sa| {
+            let patience = match keepalive_of(&v1.cx.policy, sa) {
                 Some(keepalive) => keepalive.interval.min(UNANSWERED),
                 None if sa.initiator => UNANSWERED,
                 None => return,
@@ -302,13 +302,13 @@ impl V1<'_> {
             if !sa.vendors.has(Vendor::Dpd) {
                 return;
             }
-            let now = engine.cx.now;
+            let now = v1.cx.now;
             let Some(established) = sa.established_mut() else { return };
             let heard = last_in.max(Some(established.dpd.heard)).unwrap_or(established.dpd.heard);
             let unanswered = last_out.is_some_and(|out| out > heard) && now.since(heard) >= patience;
             if unanswered && established.dpd.unanswered == 0 {
                 established.dpd.next = Some(now);
-                engine.probe(sa);
+                v1.probe(sa);
             }
         });
     }

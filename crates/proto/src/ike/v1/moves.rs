@@ -98,7 +98,7 @@ impl V1<'_> {
         }
         // else they follow when they next carry something
         if !pause {
-            let children: Vec<_> = self.cx.pairs_of(id).collect();
+            let children: Vec<_> = self.cx.child_ids_of(id).collect();
             children.into_iter().for_each(|child| self.cx.child_follows(child));
         }
     }

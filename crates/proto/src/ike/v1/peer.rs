@@ -135,7 +135,7 @@ impl V1<'_> {
         };
         let newer = self.established_with(peer).any(|other| other.created > sa.created)
             || self.own.sas.values().any(|other| other.created > sa.created && renews(other));
-        if newer || self.cx.pairs_of(peer).next().is_none() {
+        if newer || self.cx.child_ids_of(peer).next().is_none() {
             return;
         }
         match &sa.connection {
@@ -259,8 +259,8 @@ impl V1<'_> {
             .collect();
         old.sort_unstable();
         for id in old {
-            self.with_sa(id, |engine, other| {
-                engine.event(Some(other), EventKind::Phase1Down { reason: "the peer started anew" });
+            self.with_sa(id, |v1, other| {
+                v1.event(Some(other), EventKind::Phase1Down { reason: "the peer started anew" });
                 other.dead = true;
             });
         }
@@ -271,7 +271,7 @@ impl V1<'_> {
         let mut children: Vec<_> = there
             .iter()
             .chain([&keep])
-            .flat_map(|peer| self.cx.pairs_of(*peer))
+            .flat_map(|peer| self.cx.child_ids_of(*peer))
             .filter(|child| {
                 let child = self.cx.children.get(child);
                 child
@@ -296,10 +296,10 @@ impl V1<'_> {
         older.sort_by_key(|id| std::cmp::Reverse(self.cx.age(*id)));
         let before = older.last().copied();
         for id in older {
-            self.with_sa(id, |engine, sa| {
+            self.with_sa(id, |v1, sa| {
                 let initiator = sa.initiator;
                 if is_client && !initiator && Some(id) != before {
-                    engine.event(Some(sa), EventKind::Phase1Down { reason: "replaced" });
+                    v1.event(Some(sa), EventKind::Phase1Down { reason: "replaced" });
                     sa.dead = true;
                 }
                 if let Some(established) = sa.established_mut() {
@@ -318,7 +318,7 @@ impl V1<'_> {
     // ---------------------------------------------------------------------------------------------
 
     /// An established SA has ended.
-    pub(crate) fn phase1_ended(&mut self, sa: &IsakmpSa, peer: PeerId) {
+    pub(crate) fn phase1_ended(&mut self, peer: PeerId) {
         // the SA that carried the delete of this one is being worked on, so it is in no table
         let another = self.cx.in_work.contains(&peer) || self.established_with(peer).next().is_some();
         if another {
@@ -335,7 +335,6 @@ impl V1<'_> {
             self.cx.schedule_reconnect(&connection.name);
         }
         self.cx.tidy_peer(peer);
-        let _ = sa;
     }
 
     /// Phase 1 failed.
@@ -384,7 +383,7 @@ impl V1<'_> {
             }
         }
         for id in ids {
-            self.with_sa(id, |engine, sa| engine.delete_isakmp(sa, "disconnected"));
+            self.with_sa(id, |v1, sa| v1.delete_isakmp(sa, "disconnected"));
         }
     }
 
@@ -415,8 +414,7 @@ impl V1<'_> {
 
     /// The configuration changed: peers whose terms are unchanged keep everything, the others are
     /// removed.
-    pub(crate) fn change_policy(&mut self, policy: Arc<Policy>) {
-        let old = std::mem::replace(&mut self.cx.policy, policy);
+    pub(crate) fn policy_changed(&mut self, old: &Policy) {
         let new = Arc::clone(&self.cx.policy);
         // each child SA has to be held against each entry, so not without need
         let other_networks = old.maps != new.maps || old.reserved != new.reserved;
@@ -427,7 +425,7 @@ impl V1<'_> {
             .filter(|child| {
                 let serves = |policy: &Policy| policy.serves(&child.sa.service, child.path.interface);
                 old.terms(&child.sa.service) != new.terms(&child.sa.service)
-                    || (serves(&old) && !serves(&new))
+                    || (serves(old) && !serves(&new))
                     || (other_networks && self.cx.may_not_have(child))
             })
             .map(|child| child.sa.id)
@@ -451,7 +449,7 @@ impl V1<'_> {
                     crate::ike::lookup::key_for_address(policy, &[], sa.path.local, sa.path.remote)
                         .map(|found| found.key.secret.clone())
                 };
-                let key_changed = match (key(&old), key(&new)) {
+                let key_changed = match (key(old), key(&new)) {
                     (Some(before), Some(after)) => !after.matches(before.expose()),
                     (before, after) => before.is_some() != after.is_some(),
                 };
@@ -462,7 +460,8 @@ impl V1<'_> {
             .map(|sa| sa.id)
             .collect();
         for id in gone {
-            self.with_sa(id, |engine, sa| engine.delete_isakmp(sa, "the configuration changed"));
+            self.with_sa(id, |v1, sa| v1.delete_isakmp(sa, "the configuration changed"));
         }
+        self.end_stray_calls("the configuration changed");
     }
 }

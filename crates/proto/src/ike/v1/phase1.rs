@@ -50,7 +50,8 @@ pub(crate) struct Finished {
     pub(crate) _authenticated: PeerAuthenticated,
 }
 
-/// What an initiator authenticates with: the pre-shared key that is its connection's, or that of the peer's address in
+/// What an initiator authenticates with: the pre-shared key of its connection, or that of the
+/// peer's address in
 /// the keyrings of the profile that its crypto map entry names.
 pub(crate) fn initiator_authenticator(policy: &Policy, sa: &IsakmpSa) -> Result<Authenticator, Refusal> {
     if let Some(connection) = &sa.connection {

@@ -20,7 +20,6 @@ use crate::wire::registry::{exchange, payload};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
-use std::sync::Arc;
 
 /// What IKEv1 alone has.
 #[derive(Default)]
@@ -145,12 +144,12 @@ impl V1<'_> {
         self.cx.asks.ended(sa.id);
         self.drop_half_made_children(&sa);
         match &sa.state {
-            State::Established(established) => self.phase1_ended(&sa, established.peer),
+            State::Established(established) => self.phase1_ended(established.peer),
             _ => self.phase1_failed(&sa),
         }
     }
 
-    /// Takes an SA out of the table, calls `act` with the engine and the SA, and puts it back.
+    /// Takes an SA out of the table, calls `act` with the SA, and puts it back.
     pub(crate) fn with_sa<T>(
         &mut self,
         id: ConnId,
@@ -192,13 +191,13 @@ impl V1<'_> {
         let called = if known.is_none() { self.own.calls.find(path.remote, &header) } else { None };
         match (known, called) {
             (Some(id), _) if header.first == payload::FRAGMENT => {
-                let whole = self.with_sa(id, |engine, sa| engine.fragment(sa, path, &header, body));
+                let whole = self.with_sa(id, |v1, sa| v1.fragment(sa, path, &header, body));
                 if let Some(whole) = whole.flatten() {
                     self.datagram(path, &whole);
                 }
             }
             (Some(id), _) => {
-                self.with_sa(id, |engine, sa| engine.message(sa, path, &header, body, bytes));
+                self.with_sa(id, |v1, sa| v1.message(sa, path, &header, body, bytes));
             }
             (None, Some(number)) => self.call_continues(number, path, &header, body, bytes),
             (None, None) if header.first == payload::FRAGMENT => {
@@ -369,23 +368,23 @@ impl V1<'_> {
             }
             _ => None,
         };
-        self.with_sa(ask.conn, |engine, sa| {
+        self.with_sa(ask.conn, |v1, sa| {
             let path = sa.path;
             let handled = match answer {
-                Answer::Group(group) => engine.group_answered(sa, group),
-                Answer::Lease(Err(error)) => engine.lease_answered(sa, ask.message_id, Err(error)),
+                Answer::Group(group) => v1.group_answered(sa, group),
+                Answer::Lease(Err(error)) => v1.lease_answered(sa, ask.message_id, Err(error)),
                 Answer::Lease(Ok(_)) => match granted.take() {
-                    Some(lease) => engine.lease_answered(sa, ask.message_id, Ok(lease)),
+                    Some(lease) => v1.lease_answered(sa, ask.message_id, Ok(lease)),
                     None => Err(Refusal::Unexpected(exchange::TRANSACTION)),
                 },
-                Answer::Accepted { user } => engine.xauth_checked(sa, ask.message_id, Ok(user)),
-                Answer::Rejected { .. } => engine.xauth_checked(sa, ask.message_id, Err(())),
-                Answer::Later => engine.xauth_later(sa, ask.message_id),
-                Answer::Challenge { message } => engine.xauth_challenged(sa, ask.message_id, &message),
-                Answer::Credentials(fields) => engine.credentials_answered(sa, ask.message_id, fields),
+                Answer::Accepted { user } => v1.xauth_checked(sa, ask.message_id, Ok(user)),
+                Answer::Rejected { .. } => v1.xauth_checked(sa, ask.message_id, Err(())),
+                Answer::Later => v1.xauth_later(sa, ask.message_id),
+                Answer::Challenge { message } => v1.xauth_challenged(sa, ask.message_id, &message),
+                Answer::Credentials(fields) => v1.credentials_answered(sa, ask.message_id, fields),
             };
             if let Err(refusal) = handled {
-                engine.refuse(Some(sa), path, refusal);
+                v1.refuse(Some(sa), path, refusal);
             }
         });
         // its SA has ended in the meantime
@@ -403,7 +402,7 @@ impl V1<'_> {
                 let ids: Vec<_> =
                     self.own.sas.keys().copied().filter(|id| connection.is_none_or(|c| c == id.0)).collect();
                 for id in ids {
-                    self.with_sa(id, |engine, sa| engine.delete_isakmp(sa, "cleared"));
+                    self.with_sa(id, |v1, sa| v1.delete_isakmp(sa, "cleared"));
                 }
                 self.end_calls(Some("cleared"), |call| connection.is_none_or(|c| c == call.id.0));
             }
@@ -418,19 +417,17 @@ impl V1<'_> {
                     .map(|sa| sa.id)
                     .collect();
                 for id in ids {
-                    self.with_sa(id, |engine, sa| engine.delete_isakmp(sa, "cleared"));
+                    self.with_sa(id, |v1, sa| v1.delete_isakmp(sa, "cleared"));
                 }
                 self.end_calls(Some("cleared"), |call| peer.is_none_or(|p| p == call.path.remote));
             }
             Command::Connect { connection } => self.connect(&connection),
             Command::Disconnect { connection } => self.disconnect(&connection),
             Command::Shutdown => {
-                self.cx.stopping = true;
-                self.cx.reconnects.clear();
                 self.clear_children(None);
                 let ids: Vec<_> = self.own.sas.keys().copied().collect();
                 for id in ids {
-                    self.with_sa(id, |engine, sa| engine.delete_isakmp(sa, "the gateway stops"));
+                    self.with_sa(id, |v1, sa| v1.delete_isakmp(sa, "the gateway stops"));
                 }
                 self.end_calls(Some("the gateway stops"), |_| true);
             }
@@ -439,12 +436,7 @@ impl V1<'_> {
 
     /// An interface has another address: SAs negotiated from the old address end, and no delete can
     /// be sent from there.
-    pub(crate) fn moved(&mut self, interface: InterfaceId, address: Option<IpAddr>) {
-        let mut policy = (*self.cx.policy).clone();
-        for known in policy.interfaces.iter_mut().filter(|known| known.id == interface) {
-            known.address = address;
-        }
-        self.cx.policy = Arc::new(policy);
+    pub(crate) fn address_changed(&mut self, interface: InterfaceId, address: Option<IpAddr>) {
         let stale = |path: &Path| path.interface == interface && Some(path.local) != address;
         let children: Vec<_> =
             self.cx.children.iter().filter(|(_, child)| stale(&child.path)).map(|(id, _)| *id).collect();
@@ -474,6 +466,7 @@ mod tests {
     use crate::path::Encapsulation;
     use crate::policy::Policy;
     use crate::time::Instant;
+    use std::sync::Arc;
     use std::time::Duration;
 
     fn begin(v1: &mut V1<'_>) -> u32 {
@@ -506,5 +499,11 @@ mod tests {
         let order = [1001, 1002, u32::MAX, 1003, 1004].map(|id| v1.own.sas.get(&ConnId(id)).unwrap());
         assert!(order.windows(2).all(|pair| v1.is_older(pair[0], pair[1])));
         assert!(order.windows(2).all(|pair| !v1.is_older(pair[1], pair[0])));
+        // nor is one of another version's SA given, nor ours to those
+        assert_eq!(v1.cx.open(3).0, 1005);
+        v1.cx.ids.conn = 1005;
+        assert_eq!(begin(&mut v1), 1006);
+        v1.cx.ids.conn = 1001;
+        assert_eq!(v1.cx.open(3).0, 1007);
     }
 }

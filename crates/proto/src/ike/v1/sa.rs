@@ -1,4 +1,4 @@
-//! What the engine remembers of a phase-1 SA, of a peer and of a child SA.
+//! What the engine remembers of a phase-1 SA.
 
 use crate::ike::authorization::Gate;
 use crate::ike::identity::Identity;

@@ -120,7 +120,7 @@ impl V1<'_> {
             let spi = spi.0.to_be_bytes().to_vec();
             let data = spi.clone();
             let message = Notify { protocol: protocol::ESP, spi, kind: notify::INVALID_SPI, data };
-            self.with_sa(conn, |engine, sa| engine.notify(sa, &message));
+            self.with_sa(conn, |v1, sa| v1.notify(sa, &message));
         }
     }
 
