@@ -600,3 +600,51 @@ fn what_is_gone_is_let_go() {
         assert_eq!(Arc::strong_count(&sa), 1);
     }
 }
+
+/// The IVs of CBC are random (RFC 3602 section 3): none twice, each bit set in half of them, none a
+/// counter, and none the end of the packet before, which would be known in advance. Those of GCM
+/// only have to be different (RFC 4106 section 3.1).
+#[test]
+fn ivs_are_random_where_they_must_be_and_different_everywhere() {
+    const PACKETS: usize = 10_000;
+    for (cipher, auth, length) in [
+        (EspCipher::TripleDes, Some(EspAuth::Sha1), 8),
+        (EspCipher::Aes128, Some(EspAuth::Sha1), 16),
+        (EspCipher::AesGcm128, None, 8),
+    ] {
+        let suite = EspSuite::new(cipher, auth).unwrap();
+        let (spoke, _) = pair(suite, Mode::Tunnel, |_| {});
+        let sad = Sad::new();
+        sad.install(&spoke, Direction::Outbound).unwrap();
+        let mut outbound = Outbound::new(&sad, [5; 32]);
+        let inner = packet("10.2.2.10", "10.1.1.10", 40);
+        let mut sealed: Vec<Vec<u8>> = Vec::new();
+        while sealed.len() < PACKETS {
+            for _ in 0..50 {
+                let outcome = outbound.push(&Tables::default(), Instant::ORIGIN, &inner);
+                assert!(matches!(outcome, Outcome::Queued), "{outcome:?}");
+            }
+            outbound.seal(|batch| sealed.extend(batch.iter().flat_map(Sealed::packets).map(<[u8]>::to_vec)));
+        }
+        let ivs: Vec<&[u8]> = sealed.iter().map(|packet| &packet[8..8 + length]).collect();
+        let different: std::collections::BTreeSet<_> = ivs.iter().collect();
+        assert_eq!(different.len(), ivs.len(), "{cipher:?}");
+        if auth.is_none() {
+            continue;
+        }
+        for bit in 0..length * 8 {
+            let set = ivs.iter().filter(|iv| iv[bit / 8] >> (bit % 8) & 1 == 1).count();
+            // half of them, and eight standard deviations
+            assert!(set.abs_diff(PACKETS / 2) < 400, "{cipher:?}, bit {bit}: {set} of {PACKETS}");
+        }
+        let icv = suite.icv_len();
+        for (before, after) in sealed.iter().zip(sealed.iter().skip(1)) {
+            let last = &before[before.len() - icv - length..before.len() - icv];
+            assert_ne!(last, &after[8..8 + length], "{cipher:?}");
+        }
+        let number = |iv: &[u8]| u64::from_be_bytes(iv[..8].try_into().unwrap());
+        let steps: std::collections::BTreeSet<_> =
+            ivs.windows(2).map(|two| number(two[1]).wrapping_sub(number(two[0]))).collect();
+        assert_eq!(steps.len(), ivs.len() - 1, "{cipher:?}: no step twice");
+    }
+}

@@ -58,6 +58,10 @@ fn fragment(responder: Cookie) -> Vec<u8> {
 /// Floods a hub for five seconds with these messages and rates. Returns the most bytes that it took,
 /// and what is left two minutes later.
 fn flooded(messages: &[(Vec<u8>, u32)]) -> (usize, usize) {
+    flooded_for(messages, Duration::from_secs(5))
+}
+
+fn flooded_for(messages: &[(Vec<u8>, u32)], time: Duration) -> (usize, usize) {
     let mut field = Field::new(Node::new(HUB, hub_policy(), 1), Vec::new());
     // a first message from everywhere, so that tables that keep their size have it
     let warm = Duration::from_millis(100);
@@ -68,11 +72,11 @@ fn flooded(messages: &[(Vec<u8>, u32)]) -> (usize, usize) {
     field.floods.clear();
     let before = counting::live();
     for (message, rate) in messages {
-        field.floods.push(Flood::new(message.clone(), *rate, field.now, Duration::from_secs(5), forged));
+        field.floods.push(Flood::new(message.clone(), *rate, field.now, time, forged));
     }
     let mut most = 0;
     for _ in 0..20 {
-        field.run(Duration::from_millis(250));
+        field.run(time / 20);
         most = most.max(counting::live().saturating_sub(before));
     }
     field.run(Duration::from_secs(120));
@@ -98,6 +102,15 @@ fn aggressive_mode_first_messages_take_little_and_give_it_back() {
 #[test]
 fn both_together_take_little_and_give_it_back() {
     assert_bounded(&[(first(exchange::MAIN), 20_000), (first(exchange::AGGRESSIVE), 400)]);
+}
+
+/// Long enough that all tables are full several times.
+#[test]
+fn a_hundred_thousand_a_second_take_little_and_give_it_back() {
+    let _alone = ONE_AT_A_TIME.lock();
+    let (most, left) = flooded_for(&[(first(exchange::MAIN), 100_000)], Duration::from_secs(1));
+    assert!(most <= MOST, "{} KiB", most / 1024);
+    assert!(left <= LEFT, "{} KiB are left", left / 1024);
 }
 
 /// What fragments add to the memory that a flood of first messages takes anyway.

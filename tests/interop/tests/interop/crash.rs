@@ -160,7 +160,7 @@ fn packet_threads(lab: &Lab) -> Result<()> {
 
 /// Threads beside them.
 fn serving_threads(lab: &Lab) -> Result<()> {
-    panics(lab, config()?, &["signals", "aaa", "log", "leases"])
+    panics(lab, config()?, &["signals", "aaa", "log", "leases", "files"])
 }
 
 /// The other threads beside them.

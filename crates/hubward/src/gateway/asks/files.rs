@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long the end of the program waits for what is still to be written.
-const LAST: Duration = Duration::from_secs(10);
+/// How long the end of the program waits for what is still to be written: it has eight seconds
+/// altogether.
+const LAST: Duration = Duration::from_secs(2);
 
 type Job = Box<dyn FnOnce() + Send>;
 
