@@ -53,8 +53,8 @@ impl V1<'_> {
 
 // responder
 impl V1<'_> {
-    /// Message 1 was received: its identity belongs to this profile, which has these demands, and its
-    /// transforms are compared with those of our policies that fit its public value.
+    /// Message 1 was received: its identity belongs to this profile, which has these demands, and
+    /// its transforms are compared with those of our policies that fit its public value.
     pub(crate) fn trace_aggressive_1_received(
         &mut self,
         sa: &IsakmpSa,

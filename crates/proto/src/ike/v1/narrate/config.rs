@@ -101,7 +101,8 @@ impl V1<'_> {
         self.moves(sa, FsmInput::ConfigRequest, Fsm::Phase1Complete, Fsm::ConfigAaa);
     }
 
-    /// A client is answered: it has this address, and what it asked for as far as that is configured.
+    /// A client is answered: it has this address, and what it asked for as far as that is
+    /// configured.
     pub(crate) fn trace_configuration_answered(
         &mut self,
         sa: &IsakmpSa,

@@ -115,8 +115,8 @@ impl V1<'_> {
 
 // responder
 impl V1<'_> {
-    /// Message 1 was received: the key of the peer's address is in this keyring, if there is one, and
-    /// the transforms are compared with our policies.
+    /// Message 1 was received: the key of the peer's address is in this keyring, if there is one,
+    /// and the transforms are compared with our policies.
     pub(crate) fn trace_main_1_received(
         &mut self,
         sa: &IsakmpSa,
@@ -170,8 +170,8 @@ impl V1<'_> {
         self.main_message_sent(sa, IsakmpState::MmKeyExch, Fsm::MainResponder(3), Fsm::MainResponder(4));
     }
 
-    /// Message 5 proves the peer's identity, which belongs to this profile; the key of the profile's
-    /// keyrings is in this one, if there is one.
+    /// Message 5 proves the peer's identity, which belongs to this profile; the key of the
+    /// profile's keyrings is in this one, if there is one.
     pub(crate) fn trace_peer_bound(
         &mut self,
         sa: &IsakmpSa,

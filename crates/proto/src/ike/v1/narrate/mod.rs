@@ -1,5 +1,5 @@
-//! The narration of `debug crypto isakmp`: which steps IOS prints of what happens in an exchange. The
-//! exchanges say what happened (`trace_…`); nothing here decides anything or sends anything, and for a
+//! The narration of `debug crypto isakmp`: which steps IOS prints of what happens in an exchange.
+//! The exchanges say what happened (`trace_…`); nothing here decides or sends anything, and for a
 //! peer that is not traced it costs a few comparisons.
 
 mod aggressive;

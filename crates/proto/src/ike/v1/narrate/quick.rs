@@ -120,8 +120,8 @@ impl V1<'_> {
         self.quick_steps(sa, message_id);
     }
 
-    /// The proposals of message 1 are compared with the crypto map entries that could serve the peer,
-    /// and one of them has accepted, or none.
+    /// The proposals of message 1 are compared with the crypto map entries that could serve the
+    /// peer, and one of them has accepted, or none.
     pub(crate) fn trace_quick_1_compared(
         &mut self,
         sa: &IsakmpSa,
