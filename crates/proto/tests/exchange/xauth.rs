@@ -182,6 +182,34 @@ fn an_acknowledgement_needs_no_attributes() {
     }
 }
 
+/// The client's acknowledgement of the SET is lost, and it goes on: vpnc and Libreswan send it once.
+/// Its request for an address shows as well that it knows. A request for Xauth does not, nor does
+/// any request after a SET that reported a wrong password.
+#[test]
+fn a_client_goes_on_although_its_acknowledgement_was_lost() {
+    for (accepted, kind, goes_on) in [
+        (true, config::ADDRESS, true),
+        (true, config::XAUTH_USER_NAME, false),
+        (false, config::ADDRESS, false),
+    ] {
+        let (mut bench, mut peer, message_id) = asked();
+        reply(&mut bench, &mut peer, message_id, "gfullage", b"gfullage");
+        let (id, _) = bench.asked.pop().unwrap();
+        let answer = match accepted {
+            true => Answer::Accepted { user: "gfullage".into() },
+            false => Answer::Rejected { reason: "wrong".into() },
+        };
+        bench.input(Input::Answer { id, answer });
+        let request = transaction(&mut peer, 0x0bad_cafe, config::REQUEST, vec![Attribute::long(kind, [])]);
+        bench.datagram(peer.path, &request);
+        let user = bench.engine.inspect().isakmp[0].user.as_ref().map(ToString::to_string);
+        assert_eq!(user.is_some(), goes_on, "{accepted} {kind}");
+        assert_eq!(bench.refusals.is_empty(), goes_on, "{accepted} {kind}: {:?}", bench.refusals);
+        let asked = bench.asked.iter().any(|(_, question)| matches!(question, Question::Lease { .. }));
+        assert_eq!(asked, goes_on, "an address is asked for");
+    }
+}
+
 /// The hub's request overtakes message 6 of main mode: the client keeps it and answers once phase 1
 /// is established, so that the hub need not ask twice. The number of unauthenticated messages kept
 /// is bounded.

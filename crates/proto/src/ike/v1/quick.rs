@@ -160,6 +160,10 @@ impl V1<'_> {
             None => {
                 let opened = open(&keys, header.first, &decrypted, |rest| keys.hash1(message_id, rest))?;
                 // check authorisation before acting on anything in the message
+                if !self.goes_on(sa) {
+                    return Err(Refusal::NotAuthorized);
+                }
+                let established = sa.established_mut().ok_or(Refusal::Unexpected(header.exchange))?;
                 let authorized = established.gate.authorized().cloned().ok_or(Refusal::NotAuthorized)?;
                 if established.message_ids.is_full() {
                     return Err(Refusal::TooMany);

@@ -53,11 +53,14 @@ impl V1<'_> {
         let message =
             Config::parse(opened.chain.only(payload::ATTRIBUTE).ok_or(Refusal::MissingPayload("ATTR"))?)?;
         let begins = !established.exchanges.contains_key(&message_id);
-        if begins && message.kind == config::REQUEST && established.gate.authorized().is_none() {
-            // perhaps only the acknowledgement of Xauth is late: a repetition of this message must
-            // still decrypt, so the IV chain is not advanced
-            return Err(Refusal::NotAuthorized);
+        if begins && message.kind == config::REQUEST && (is_xauth(&message) || !self.goes_on(sa)) {
+            let authorized = sa.established().is_some_and(|it| it.gate.authorized().is_some());
+            if !authorized {
+                // a repetition of this message must still decrypt, so the IV chain is not advanced
+                return Err(Refusal::NotAuthorized);
+            }
         }
+        let established = sa.established_mut().ok_or(Refusal::Unexpected(header.exchange))?;
         if begins
             && established.exchanges.len().saturating_sub(established.quick_modes()) >= limits::EXCHANGES
         {
@@ -290,6 +293,24 @@ impl V1<'_> {
             let Some(established) = sa.established_mut() else { return };
             established.exchanges.insert(message_id, Exchange::XauthSet { user, retransmit });
         }
+    }
+
+    /// Whether the peer is authorized: also one that goes on although its acknowledgement of the SET
+    /// that reported success has not arrived. Only whoever has the keys of this SA can go on, and
+    /// vpnc and Libreswan do not repeat an acknowledgement that was lost.
+    pub(crate) fn goes_on(&mut self, sa: &mut IsakmpSa) -> bool {
+        let Some(established) = sa.established_mut() else { return false };
+        if established.gate.authorized().is_some() {
+            return true;
+        }
+        let passed = |exchange: &Exchange| matches!(exchange, Exchange::XauthSet { user: Some(_), .. });
+        let set = established.exchanges.iter().find(|(_, exchange)| passed(exchange)).map(|(id, _)| *id);
+        let Some(message_id) = set else { return false };
+        if let Some(Exchange::XauthSet { user, .. }) = established.exchanges.remove(&message_id) {
+            self.trace_xauth_acknowledged(sa, message_id);
+            self.xauth_acknowledged(sa, user);
+        }
+        sa.established().is_some_and(|established| established.gate.authorized().is_some())
     }
 
     /// `<--  { HASH, ACK(status) }`: its content does not matter, only that the verdict arrived.
