@@ -795,3 +795,25 @@ fn what_lists_name_is_needed_like_the_list() {
     let dangling: Vec<_> = told.iter().filter(|told| told.message.contains("object group OTHER")).collect();
     assert!(dangling.len() == 1 && dangling[0].message.contains("any packet"), "{told:?}");
 }
+
+/// A word behind `log` is a cookie, unless it restricts the line or is meant to: it would be lost,
+/// and the line would permit more than it was written for.
+#[test]
+fn a_restriction_behind_log_is_no_cookie() {
+    for (rest, taken) in [
+        ("log", true),
+        ("log Branch-7", true),
+        ("log-input audit", true),
+        ("log fragmnets", false),
+        ("log fragments", true),
+        ("log established", false),
+        ("log tiem-range WORK", false),
+        ("log-input estabished", false),
+    ] {
+        let text = format!("ip access-list extended L\n permit tcp any any {rest}\n");
+        let lists = hubward_config::parse(&text).config.acls;
+        let [entry] = lists[0].entries.as_slice() else { panic!("{rest}: {lists:?}") };
+        // what is not read leaves a hole in the list, which closes what uses it
+        assert_eq!(!matches!(entry.what, AclLine::Unread { .. }), taken, "{rest}: {entry:?}");
+    }
+}

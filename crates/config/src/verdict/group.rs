@@ -8,7 +8,7 @@ use super::{Outcome, Reason, Verdict};
 use crate::acl::split_networks;
 use crate::diagnostic::Code;
 use crate::document::Class;
-use crate::model::{AaaList, AaaMethod, Config, CryptoMap, Group, Profile};
+use crate::model::{AaaList, AaaMethod, CryptoMap, Group, Profile};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
@@ -48,18 +48,7 @@ impl<'w, 'p> Of<'w, 'p> {
                 profiles.entry(group).or_default().push(profile);
             }
         }
-        let mut maps: BTreeMap<&str, Vec<&CryptoMap>> = BTreeMap::new();
-        for (profile, map) in bound(config) {
-            let known = maps.entry(profile).or_default();
-            // one that is in use is enough
-            match world.applied(&map.name) {
-                Applied::Yes => *known = vec![map],
-                _ if known.len() < LOOKED_AT && known.last().is_none_or(|last| last.name != map.name) => {
-                    known.push(map);
-                }
-                _ => {}
-            }
-        }
+        let maps = bound(world);
         let admitting = || config.maps.iter().filter(|map| map.authorization_list.is_some());
         let admits = |map: &&&CryptoMap| {
             is_served(world, &(map, None, map.authorization_list.as_ref(), login_of(map)))
@@ -72,25 +61,53 @@ impl<'w, 'p> Of<'w, 'p> {
     }
 }
 
-/// Every profile that an entry names, also by its dynamic map, with the map of the entry.
-fn bound(config: &Config) -> Vec<(&str, &CryptoMap)> {
-    let mut dynamic: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for map in &config.dynamic_maps {
-        let named = map.entries.iter().filter_map(|entry| entry.terms.profile.as_deref());
-        dynamic.entry(&map.name).or_default().extend(named);
-    }
-    let mut out = Vec::new();
+/// The crypto maps of each profile that an entry names, itself or by its dynamic map: one that is in
+/// use, or the first few.
+fn bound<'p>(world: &World<'p>) -> BTreeMap<&'p str, Vec<&'p CryptoMap>> {
+    let config = world.config;
+    let mut named: BTreeMap<&str, Maps<'_>> = BTreeMap::new();
+    let mut dynamic: BTreeMap<&str, Maps<'_>> = BTreeMap::new();
     for map in &config.maps {
-        let mut named: BTreeSet<&str> = BTreeSet::new();
+        let used = matches!(world.applied(&map.name), Applied::Yes);
         for entry in &map.entries {
-            match &entry.dynamic {
-                None => named.extend(entry.terms.profile.as_deref()),
-                Some(name) => named.extend(dynamic.get(name.as_str()).into_iter().flatten()),
-            }
+            let known = match (&entry.dynamic, &entry.terms.profile) {
+                (Some(name), _) => dynamic.entry(name),
+                (None, Some(profile)) => named.entry(profile),
+                (None, None) => continue,
+            };
+            known.or_default().add(map, used);
         }
-        out.extend(named.into_iter().map(|profile| (profile, map)));
     }
-    out
+    for map in &config.dynamic_maps {
+        let Some(by) = dynamic.get(map.name.as_str()) else { continue };
+        for profile in map.entries.iter().filter_map(|entry| entry.terms.profile.as_deref()) {
+            let known = named.entry(profile).or_default();
+            by.maps.iter().for_each(|map| known.add(map, by.used));
+        }
+    }
+    named.into_iter().map(|(profile, known)| (profile, known.maps)).collect()
+}
+
+/// Crypto maps of one profile or dynamic map.
+#[derive(Default)]
+struct Maps<'p> {
+    maps: Vec<&'p CryptoMap>,
+    /// The only one is in use.
+    used: bool,
+}
+
+impl<'p> Maps<'p> {
+    fn add(&mut self, map: &'p CryptoMap, used: bool) {
+        // one that is in use is enough
+        if self.used {
+            return;
+        }
+        if used {
+            (self.maps, self.used) = (vec![map], true);
+        } else if self.maps.len() < LOOKED_AT && self.maps.last().is_none_or(|last| last.name != map.name) {
+            self.maps.push(map);
+        }
+    }
 }
 
 /// A way by which clients may come: the crypto map, the profile, and the lists of AAA that admit

@@ -7,6 +7,7 @@ use crate::model::{
     AclAddress, AclConditions, AclHeader, AclKind, AclLine, AclLog, AclOption, AclProtocol, AclRule, Numbers,
     TcpFlags, TcpMatch, Wildcard,
 };
+use crate::slip;
 use ipnet::Ipv6Net;
 use std::net::Ipv6Addr;
 
@@ -153,8 +154,42 @@ pub(super) fn line(given: &Given<'_>, kind: AclKind) -> Result<AclLine, Problem>
     })
 }
 
+/// Words of a line that restrict it, and the end of which is lost if they are taken for a cookie.
+const RESTRICTING: &[&str] = &[
+    "established",
+    "fragments",
+    "reflect",
+    "time-range",
+    "precedence",
+    "dscp",
+    "option",
+    "match-any",
+    "match-all",
+    "ack",
+    "fin",
+    "psh",
+    "rst",
+    "syn",
+    "urg",
+    "tos",
+    "ttl",
+    "log-input",
+];
+
+/// The cookie of `log` may be any word, but not one that restricts the line, nor one that is meant
+/// as such: the line would permit more than it was written for.
+fn cookie(given: &Given<'_>) -> Result<(), Problem> {
+    let Some(cookie) = given.word("cookie") else { return Ok(()) };
+    let restricts = RESTRICTING.contains(&cookie.to_ascii_lowercase().as_str());
+    if restricts || slip::meant(cookie, RESTRICTING.iter().copied()).is_some() {
+        return Err(given.problem("cookie", "a cookie, or `log` at the end of the line"));
+    }
+    Ok(())
+}
+
 /// What follows `permit` or `deny`.
 pub(super) fn rule(given: &Given<'_>, kind: AclKind, permit: bool) -> Result<AclLine, Problem> {
+    cookie(given)?;
     let source = side(given, &SOURCE)?;
     let destination = match kind {
         AclKind::Standard => None,
