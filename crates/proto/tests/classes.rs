@@ -182,8 +182,7 @@ fn sent_for_group(known: bool) -> Vec<Vec<u8>> {
 }
 
 /// What a hub answers for a group that exists and for one that does not are the same bytes, but for
-/// random ones and the hash, which nobody can tell from another without the key; as many messages,
-/// and at the same times.
+/// random ones and the hash, which nobody can tell from another without the key; and as many messages.
 #[test]
 fn an_unknown_group_is_answered_byte_for_byte_like_a_known_one() {
     use hubward_proto::wire::isakmp::{Chain, Header};

@@ -18,7 +18,10 @@ fn build(name: &str) -> PathBuf {
 
 /// How many instructions the fragments of an order take, with what comes before them.
 fn instructions(program: &Path, order: &str) -> u64 {
+    // the size of the environment counts too
     let output = Command::new("valgrind")
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
         .arg(program)
         .arg(order)
