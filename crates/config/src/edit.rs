@@ -9,9 +9,8 @@
 use crate::automaton::Form;
 use crate::command::acl::said_by_ios;
 use crate::command::interface_range::members;
-use crate::command::submode::Sub;
 use crate::command::table::{Lookup, commands, lookup};
-use crate::command::{In, Mode};
+use crate::command::{In, Mode, Sub};
 use crate::document::Class;
 use crate::form::words;
 use crate::help::{self, Choice};
