@@ -10,7 +10,7 @@ use crate::form::words;
 use crate::parsed::Parsed;
 use crate::secret::shown_unread;
 use crate::slip::near;
-use crate::verdict::world::{is_template, is_tunnel};
+use crate::verdict::kinds::{is_template, is_tunnel};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
