@@ -2,14 +2,15 @@
 //! that has it, under an `interface` that is misspelt for instance, or one with a slip in its
 //! keywords. A router refuses them; in a file they were meant, and nothing would be restricted.
 
-use crate::command::submode::{Says, names};
+use crate::command::says::Says;
+use crate::command::submode::names;
 use crate::command::{Action, Fate, rows};
 use crate::document::{Class, Line};
 use crate::form::words;
 use crate::parsed::Parsed;
 use crate::secret::shown_unread;
 use crate::slip::near;
-use crate::verdict::world::{is_template, is_tunnel};
+use crate::verdict::kinds::{is_template, is_tunnel};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 

@@ -7,8 +7,8 @@ use crate::document::Class;
 use crate::model::{Acl, AclEntry, AclKind, AclLine, GroupMembers, Interface, NetworkObject, ServiceObject};
 use crate::parsed::{Numbers, Parsed, unenforced};
 use crate::slip::near;
+use crate::verdict::kinds::{has_no_link, is_template, is_tunnel};
 use crate::verdict::lines::{Block, Negated, Spelled, blocks};
-use crate::verdict::world::{has_no_link, is_template, is_tunnel};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Puts right what was said of lines one by one.

@@ -3,9 +3,9 @@
 use crate::automaton::{Kind, Matched, Token, canonical};
 use crate::blocks::{Blocks, RawEnd};
 use crate::command::draft::Draft;
-use crate::command::submode::{Says, Sub};
+use crate::command::says::Says;
 use crate::command::table::Lookup;
-use crate::command::{Action, Fate, Fold, In, Mode, Row};
+use crate::command::{Action, Fate, Fold, In, Mode, Row, Sub};
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::document::{Class, Line};
 use crate::form::{Word, words};

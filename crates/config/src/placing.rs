@@ -4,9 +4,10 @@
 //! mode have is global if it is flush left and the lines of this block are indented.
 
 use crate::automaton::Matched;
-use crate::command::submode::{Named, Place, Says, Sub, find};
+use crate::command::says::{Place, Says};
+use crate::command::submode::{Named, find};
 use crate::command::table::{Lookup, lookup};
-use crate::command::{Mode, Row};
+use crate::command::{Mode, Row, Sub};
 use crate::form::Word;
 
 /// A mode that is open.

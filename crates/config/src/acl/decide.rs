@@ -1,6 +1,6 @@
 //! Which line of an access list decides about a packet.
 
-use super::{networks, services};
+use super::groups::{networks, services};
 use crate::model::{
     Acl, AclAddress, AclConditions, AclEntry, AclHeader, AclLine, AclOption, AclProtocol, AclRule, Config,
     Moment, NetworkObject, Numbers, ServicePorts, ServiceProtocol, TcpMatch, Wildcard,

@@ -1,7 +1,7 @@
 //! A line's addresses, protocols and ports, with what its groups contain.
 
+use super::groups::{networks, services};
 use super::text::compared;
-use super::{networks, services};
 use crate::model::{
     AclAddress, AclConditions, AclEntry, AclHeader, AclLine, AclProtocol, AclRule, Config, NetworkObject,
     Numbers, ServiceProtocol, Wildcard,

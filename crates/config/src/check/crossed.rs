@@ -1,7 +1,7 @@
 //! Crypto access lists that take each other's packets, are written the wrong way round, or select
 //! the tunnel itself.
 
-use super::say;
+use super::say::say;
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::model::{Acl, Addressing, Config, CryptoMap, Interface, MapEntry};
 use crate::nets::Nets;

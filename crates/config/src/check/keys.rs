@@ -1,6 +1,6 @@
 //! Pre-shared keys, and the profiles that choose among them.
 
-use super::say;
+use super::say::say;
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::document::Class;
 use crate::model::{IdentityMatch, Key, KeyPeer, Profile};

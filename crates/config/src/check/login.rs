@@ -1,6 +1,6 @@
 //! Who may log in: lists of methods that admit nobody, and access lists that are not understood.
 
-use super::say;
+use super::say::say;
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::model::{AaaMethod, Config, LineKind, LineLogin};
 use std::collections::{BTreeMap, BTreeSet};

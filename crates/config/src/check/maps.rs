@@ -1,7 +1,7 @@
 //! Crypto maps: entries that lack a part, that another one hides, or that ask their peers for what
 //! they cannot answer.
 
-use super::say;
+use super::say::say;
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::model::Config;
 use std::collections::BTreeSet;

@@ -10,12 +10,12 @@ mod names;
 mod nat;
 mod networks;
 mod policies;
+mod say;
 mod spelling;
 
 pub use lost::{emptied, lost};
 pub use names::{Reference, references};
 
-use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::parsed::Parsed;
 
 pub(crate) fn check(parsed: &mut Parsed) {
@@ -38,15 +38,4 @@ pub(crate) fn check(parsed: &mut Parsed) {
     crate::unreachable::check(&parsed.config, &mut found);
     spelling::check(parsed);
     parsed.diagnostics.extend(found);
-}
-
-fn say(
-    found: &mut Vec<Diagnostic>,
-    severity: Severity,
-    code: Code,
-    line: u32,
-    message: String,
-    remedy: impl Into<String>,
-) {
-    found.push(Diagnostic { severity, code, line, column: 1, message, remedy: remedy.into() });
 }

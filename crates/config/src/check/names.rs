@@ -1,6 +1,6 @@
 //! The names that parts of the VPN have for each other, and those that nothing defines.
 
-use super::say;
+use super::say::say;
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::model::{AclAddress, AclProtocol, Config, EntryTerms, IdentityMatch, LineLogin, ObjectGroup};
 use crate::verdict::defined::*;

@@ -2,7 +2,7 @@
 //! the access list selects by its own addresses has others then.
 
 use super::crossed::{Selecting, meet, selecting};
-use super::say;
+use super::say::say;
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::document::Class;
 use crate::model::{Acl, Config};

@@ -1,7 +1,7 @@
 //! Networks of the configuration that get in each other's way: next hops that no network has, pools
 //! that overlap networks, other pools, or what other tunnels carry.
 
-use super::say;
+use super::say::say;
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::document::Class;
 use crate::model::{Addressing, Config, Interface, Pool};

@@ -1,6 +1,6 @@
 //! ISAKMP policies and transform sets: weak ones, and those that no peer can match.
 
-use super::say;
+use super::say::say;
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::document::Class;
 use crate::model::{Config, Encryption, EspCipher, Hash, IsakmpPolicy};

@@ -1,7 +1,8 @@
 //! `aaa`.
 
 use super::draft::{Draft, Kept};
-use super::{Fate, Fold, In, Row, fate, fold, opens};
+use super::mode::{Fate, In};
+use super::row::{Fold, Row, fate, fold, opens};
 use crate::automaton::Token;
 use crate::form::Problem;
 use crate::given::{Given, chosen};

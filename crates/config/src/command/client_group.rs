@@ -1,6 +1,7 @@
 //! `crypto isakmp client configuration group`.
 
-use super::{Fate, Fold, In, Mode, Row, fate, fold};
+use super::mode::{Fate, In, Mode};
+use super::row::{Fold, Row, fate, fold};
 use crate::blocks::delimited;
 use crate::form::Problem;
 use crate::given::Given;

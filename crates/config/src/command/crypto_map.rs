@@ -1,7 +1,8 @@
 //! `crypto map` and `crypto dynamic-map`.
 
 use super::ipsec::{given_seconds, given_volume, is_of_time};
-use super::{Fate, Fold, In, Mode, Row, fate, fold};
+use super::mode::{Fate, In, Mode};
+use super::row::{Fold, Row, fate, fold};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::model::{CryptoMap, DynamicEntry, DynamicMap, EntryTerms, GROUPS, MapEntry, Replay};

@@ -1,6 +1,7 @@
 //! `ip dhcp pool` and `ip dhcp excluded-address`.
 
-use super::{Fate, Fold, In, Mode, No, Row, fate, fold};
+use super::mode::{Fate, In, Mode};
+use super::row::{Fold, No, Row, fate, fold};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::model::{DhcpLease, DhcpPool};

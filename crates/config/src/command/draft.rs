@@ -1,7 +1,7 @@
 //! A configuration while it is read. What has a name or a number is found by it, however much there
 //! is: a file of one kind of line is read in proportion to its length.
 
-use super::acl::Lines;
+use super::acl::lines::Lines;
 use crate::model::{
     AaaList, Acl, AclKind, Config, CryptoMap, DhcpPool, DynamicEntry, DynamicMap, Group, GroupMembers,
     IdentityMatch, Interface, IsakmpPolicy, Key, KeyPeer, Keyring, LineKind, LogHost, MapEntry,

@@ -1,7 +1,8 @@
 //! A command that no router has: what a new one costs, and what follows for it without a word more.
 //! Its row is in the tables of the tests only.
 
-use super::{Fold, In, Row, fold};
+use super::mode::In;
+use super::row::{Fold, Row, fold};
 use crate::diagnostic::Code;
 use crate::edit::{Position, Wrong, enter};
 use crate::form::Problem;

@@ -1,7 +1,8 @@
 //! Commands without effect, each with its reason, and the families that are not implemented.
 //! Nothing here may change forwarding, filtering, NAT, routing or authentication without saying so.
 
-use super::{Action, Fate, In, REST, Row};
+use super::mode::{Fate, In};
+use super::row::{Action, REST, Row};
 
 const VOICE: Fate = Fate::Inert("voice does not exist here");
 const HARDWARE: Fate = Fate::Inert("belongs to hardware that does not exist here");
@@ -14,7 +15,7 @@ const OTHER_PROTOCOL: Fate = Fate::Inert("only IP is forwarded here");
 const FIREWALL: Fate = Fate::Unenforced("is the zone-based firewall's");
 
 macro_rules! rows {
-    ($($form:literal => $action:expr,)*) => { &[$(super::row(In::Global, $form, REST, $action)),*] };
+    ($($form:literal => $action:expr,)*) => { &[$(super::row::row(In::Global, $form, REST, $action)),*] };
 }
 
 pub(super) const ROWS: &[Row] = rows! {

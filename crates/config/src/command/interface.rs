@@ -1,6 +1,7 @@
 //! `interface`.
 
-use super::{Action, Fate, Fold, In, Mode, No, Row, fate, fold, row};
+use super::mode::{Fate, In, Mode};
+use super::row::{Action, Fold, No, Row, fate, fold, row};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::interface_name::{is_hardware, is_known};

@@ -1,7 +1,8 @@
 //! `interface range`: the lines below it are those of several interfaces.
 
 use super::interface::open;
-use super::{Fold, In, No, Row, fold};
+use super::mode::In;
+use super::row::{Fold, No, Row, fold};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::interface_name::long_name;

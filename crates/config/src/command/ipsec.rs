@@ -1,6 +1,7 @@
 //! `crypto ipsec`.
 
-use super::{Fate, Fold, In, Mode, No, Row, fate, fold, opens};
+use super::mode::{Fate, In, Mode};
+use super::row::{Fold, No, Row, fate, fold, opens};
 use crate::form::Problem;
 use crate::given::{Given, chosen};
 use crate::model::{CryptoGlobal, DfBit, KeyLength, Replay, Transform, TransformSet, Volume};

@@ -1,7 +1,8 @@
 //! `crypto isakmp policy`, `crypto isakmp key` and global ISAKMP settings.
 
 use super::keyring::change_key;
-use super::{Fate, Fold, In, Mode, Row, fate, fold, opens};
+use super::mode::{Fate, In, Mode};
+use super::row::{Fold, Row, fate, fold, opens};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::model::{

@@ -1,6 +1,7 @@
 //! `crypto keyring`.
 
-use super::{Fate, Fold, In, Mode, Row, fate, fold, opens};
+use super::mode::{Fate, In, Mode};
+use super::row::{Fold, Row, fate, fold, opens};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::model::{Key, KeyPeer, Keyring};

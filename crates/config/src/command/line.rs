@@ -1,6 +1,7 @@
 //! Terminal lines, `enable`, and SSH: who may log in to this router, and how.
 
-use super::{Fate, Fold, In, Mode, No, Row, fate, fold, row};
+use super::mode::{Fate, In, Mode};
+use super::row::{Fold, No, Row, fate, fold, row};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::model::{EnablePassword, ExecTimeout, LineKind, LineLogin, TerminalLine, UserKey};
@@ -53,7 +54,7 @@ pub(super) const ROWS: &[Row] = &[
     fold(In::Global, "enable password", "[level <0-15:level>] = [0|6|7] <LINE:password>", enable_password),
     // a log of a session that is pasted; it takes no more words, or it would take wrong passwords
     // too
-    row(In::Global, "enable", "[<0-15:level>]", super::Action::Fate(Fate::NoOp)),
+    row(In::Global, "enable", "[<0-15:level>]", super::row::Action::Fate(Fate::NoOp)),
     fold(In::Global, "ip ssh time-out", "= <1-120:seconds>", time_out),
     fold(In::Global, "ip ssh authentication-retries", "= <0-5:count>", retries),
     fate(In::Global, "ip ssh version", Fate::NoOp),

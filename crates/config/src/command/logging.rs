@@ -1,6 +1,7 @@
 //! `logging`, `service timestamps`.
 
-use super::{Fold, In, No, Row, fold};
+use super::mode::In;
+use super::row::{Fold, No, Row, fold};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::model::{LogHost, LogSettings, Stamp};

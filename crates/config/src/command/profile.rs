@@ -2,7 +2,8 @@
 
 use super::isakmp::{KEEPALIVE, given_keepalive};
 use super::keyring::network;
-use super::{Fate, Fold, In, Mode, Row, fate, fold};
+use super::mode::{Fate, In, Mode};
+use super::row::{Fold, Row, fate, fold};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::model::{IdentityMatch, Profile, SelfIdentity};

@@ -1,7 +1,8 @@
 //! `ip route` and `ip local pool`.
 
 use super::draft::Way;
-use super::{Fate, Fold, In, Row, fate, fold, opens};
+use super::mode::{Fate, In};
+use super::row::{Fold, Row, fate, fold, opens};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::model::{Pool, Route};

@@ -5,125 +5,17 @@
 //! `ntp`. The names are data, in the files beside this one. A row of the command tables wins over a
 //! name.
 
+use super::mode::In;
+use super::says::{Names, Place, Says};
 use super::submode_crypto::{CLIENT_GROUP, CRYPTO};
 use super::submode_interface::{INTERFACE, LINE};
 use super::submode_policy::POLICY;
 use super::submode_routing::ROUTING;
 use super::submode_service::{GLOBAL, SERVICE};
-use super::{Fate, In};
 use crate::form::Word;
 use std::collections::BTreeMap;
 use std::ops::Bound::{Included, Unbounded};
 use std::sync::LazyLock;
-
-/// The modes whose commands are known by name only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Sub {
-    /// Its commands are not known: everything that is indented under it is its own.
-    Anything,
-    /// Opened by a command that is not known to open a mode; the lines indented under it are its
-    /// own unless they are known elsewhere.
-    Loose,
-    // routing
-    Router,
-    RouterFamily,
-    RouterInterface,
-    RouterTemplate,
-    RouteMap,
-    Vrf,
-    VrfFamily,
-    KeyChain,
-    Key,
-    // policies
-    ClassMap,
-    PolicyMap,
-    PolicyClass,
-    PolicyAction,
-    ParameterMap,
-    Zone,
-    ZonePair,
-    ObjectGroup,
-    ControlPlane,
-    Acl6,
-    // crypto
-    Trustpoint,
-    CertificateMap,
-    CertificateChain,
-    PkiServer,
-    PubkeyRing,
-    Pubkey,
-    IpsecProfile,
-    IsakmpPeer,
-    Ezvpn,
-    Ikev2Proposal,
-    Ikev2Policy,
-    Ikev2Keyring,
-    Ikev2Peer,
-    Ikev2Profile,
-    Ikev2Authorization,
-    Ikev2Client,
-    Gdoi,
-    GdoiServer,
-    GdoiSa,
-    Identity,
-    // the parts of an interface
-    Pvc,
-    ServiceInstance,
-    Xconnect,
-    // services
-    Sla,
-    Track,
-    Archive,
-    ArchiveLog,
-    Applet,
-    AaaServers,
-    AaaServer,
-    AttributeList,
-    Flow,
-    DhcpClass,
-    Dhcp6Pool,
-    Kron,
-    View,
-    Redundancy,
-    Controller,
-    Vlan,
-    Vpdn,
-    PppoeGroup,
-    L2tpClass,
-    Monitor,
-    MonitorPart,
-    Voice,
-    Webvpn,
-    CallHome,
-}
-
-/// Where names are looked up: a mode of the command tables or one without.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Place {
-    Of(In),
-    Sub(Sub),
-}
-
-/// What a name says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Says {
-    /// The mode has this command, with this fate.
-    Is(Fate),
-    /// The mode has it, and it shares the mode's fate.
-    Shares,
-    /// It opens a mode, with this fate; where a row has the command, the fate is the row's.
-    Opens(Fate, Sub),
-    /// It opens a mode that shares the fate of the one around it.
-    Nests(Sub),
-    /// The command is another mode's, although a row of this one would take it.
-    Elsewhere,
-}
-
-/// Names that say the same: commands separated by `;`. A `*` is any word.
-pub(super) type Names = (Says, &'static str);
-
-/// Names of several modes.
-pub(super) type Modes = &'static [(Sub, &'static [Names])];
 
 /// A name that was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -231,6 +123,7 @@ pub(crate) fn find(place: Place, given: &[Word<'_>]) -> Option<Named> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::Fate;
     use crate::form::words;
 
     /// Every name is found where it is listed, and has the effect that its table says.

@@ -1,9 +1,10 @@
 //! Commands of the crypto submodes by name.
 
-use super::Fate::{Unenforced, Unsupported};
-use super::In;
-use super::submode::Says::{Elsewhere, Is, Nests, Shares};
-use super::submode::{Modes, Names, Sub};
+use super::mode::Fate::{Unenforced, Unsupported};
+use super::mode::In;
+use super::mode::Sub;
+use super::says::Says::{Elsewhere, Is, Nests, Shares};
+use super::says::{Modes, Names};
 
 /// Commands of modes that have tables of their own.
 pub(super) const CLIENT_GROUP: &[(In, &[Names])] = &[

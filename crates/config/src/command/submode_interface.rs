@@ -1,9 +1,10 @@
 //! Commands of interfaces and terminal lines by name. Those that filter, restrict, translate or
 //! change forwarding are marked.
 
-use super::Fate::{Forwarding, Inert, Unenforced, Unsupported};
-use super::submode::Says::{Elsewhere, Is, Opens};
-use super::submode::{Names, Sub};
+use super::mode::Fate::{Forwarding, Inert, Unenforced, Unsupported};
+use super::mode::Sub;
+use super::says::Names;
+use super::says::Says::{Elsewhere, Is, Opens};
 
 /// Commands of interfaces.
 pub(super) const INTERFACE: &[Names] = &[

@@ -1,8 +1,9 @@
 //! Commands of class maps, policies, zones and parameter maps by name.
 
-use super::Fate::Unenforced;
-use super::submode::Says::{Elsewhere, Is, Nests, Shares};
-use super::submode::{Modes, Sub};
+use super::mode::Fate::Unenforced;
+use super::mode::Sub;
+use super::says::Modes;
+use super::says::Says::{Elsewhere, Is, Nests, Shares};
 
 pub(super) const POLICY: Modes = &[
     (Sub::ClassMap, &[(Shares, "match; match-any; match-all; description; rename")]),

@@ -1,9 +1,10 @@
 //! Commands of routing protocols, route maps, VRFs and key chains by name. They share the fate of
 //! what opens their mode.
 
-use super::Fate::Unenforced;
-use super::submode::Says::{Elsewhere, Is, Nests, Shares};
-use super::submode::{Modes, Sub};
+use super::mode::Fate::Unenforced;
+use super::mode::Sub;
+use super::says::Modes;
+use super::says::Says::{Elsewhere, Is, Nests, Shares};
 
 /// Commands of every routing protocol.
 const ROUTER: &str = "area; auto-cost; auto-summary; bfd; bgp; capability; compatible; \

@@ -1,12 +1,13 @@
 //! Commands of the router's services by name, and the global commands that open these modes.
 
-use super::Fate::{Forwarding, Inert, Unenforced, Unsupported};
-use super::submode::Says::{Elsewhere, Is, Nests, Opens, Shares};
-use super::submode::{Modes, Names, Sub};
+use super::mode::Fate::{Forwarding, Inert, Unenforced, Unsupported};
+use super::mode::Sub;
+use super::says::Says::{Elsewhere, Is, Nests, Opens, Shares};
+use super::says::{Modes, Names};
 
-const VOICE: super::Fate = Inert("voice does not exist here");
-const HARDWARE: super::Fate = Inert("belongs to hardware that does not exist here");
-const MANAGEMENT: super::Fate = Inert("this way of management does not exist here");
+const VOICE: super::mode::Fate = Inert("voice does not exist here");
+const HARDWARE: super::mode::Fate = Inert("belongs to hardware that does not exist here");
+const MANAGEMENT: super::mode::Fate = Inert("this way of management does not exist here");
 
 /// Global commands: which modes they open, and those that no table has.
 pub(super) const GLOBAL: &[Names] = &[

@@ -1,6 +1,7 @@
 //! `hostname`, `username`, services.
 
-use super::{Fate, Fold, In, Row, fate, fold};
+use super::mode::{Fate, In};
+use super::row::{Fold, Row, fate, fold};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::model::User;

@@ -1,7 +1,7 @@
 //! The lines after a refused line. A pasted text continues after one of its lines was refused, and
 //! the lines under that line must not change whatever mode was open before it.
 
-use super::{Opener, Position, chain, entry_lines, joined, without_negation};
+use super::position::{Opener, Position, Refused, chain, entry_lines, joined, without_negation};
 use crate::command::In;
 use crate::command::table::lookup;
 use crate::document::Class;
@@ -10,19 +10,6 @@ use crate::parse::{reach, read};
 use crate::parsed::Numbers;
 use crate::placing::indentation;
 use crate::secret::public_part;
-
-/// A line that was refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Refused {
-    /// The line, without what may be secret.
-    line: String,
-    /// How far it is indented.
-    column: usize,
-    /// Lines that are indented further belong to it.
-    heads: bool,
-    /// The mode that it would have opened.
-    pub(super) opener: Option<Opener>,
-}
 
 impl Position {
     /// Where the next line goes after `line` was refused here. A line that would have left the mode

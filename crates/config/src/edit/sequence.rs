@@ -4,7 +4,7 @@
 //! that lines without a number get. Where the numbers are others, the list is written as newer
 //! releases print it: in order, each line with its number.
 
-use super::{Opener, without_negation};
+use super::position::{Opener, without_negation};
 use crate::command::Mode;
 use crate::model::{Acl, AclEntry, AclLine, Config};
 use crate::parse::read;

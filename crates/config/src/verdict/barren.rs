@@ -2,7 +2,7 @@
 //! their packets are led past the crypto map, their peers are asked what they cannot answer,
 //! something before them takes what is theirs.
 
-use super::Reason;
+use super::outcome::Reason;
 use super::ways::Ways;
 use crate::acl::Pattern;
 use crate::model::{Acl, Config, CryptoMap, EntryTerms, Interface, Key, KeyPeer, MapEntry, Profile, Route};

@@ -1,11 +1,12 @@
 //! The entries of crypto maps and dynamic crypto maps.
 
+use super::barren;
 use super::defined::{ACCESS_LIST, DYNAMIC_MAP, KEYRING, LOGIN_LIST, NETWORK_LIST, PROFILE, TRANSFORM_SET};
 use super::group::undefined;
 use super::lines::{Block, Spelled};
 use super::networks::{Flow, permitted};
+use super::outcome::{Outcome, Reason, Verdict};
 use super::world::{Applied, FoundKey, World, readable};
-use super::{Outcome, Reason, Verdict, barren};
 use crate::acl::selectors;
 use crate::document::Class;
 use crate::model::{

@@ -3,8 +3,8 @@
 use super::defined::{ACCESS_LIST, LOGIN_LIST, NETWORK_LIST, POOL};
 use super::lines::Block;
 use super::networks::{of_pool, to};
+use super::outcome::{Outcome, Reason, Verdict};
 use super::world::{Applied, World, readable};
-use super::{Outcome, Reason, Verdict};
 use crate::acl::split_networks;
 use crate::diagnostic::Code;
 use crate::document::Class;

@@ -1,9 +1,10 @@
 //! Protection other than IPsec by a crypto map or a tunnel interface: MACsec, SD-WAN, and frames
 //! that are carried to another router under the protection of a crypto map.
 
+use super::kinds::is_tunnel;
 use super::lines::{Block, Spelled};
-use super::world::{Applied, World, is_tunnel};
-use super::{Outcome, Reason, Verdict};
+use super::outcome::{Outcome, Reason, Verdict};
+use super::world::{Applied, World};
 use crate::acl::Pattern;
 use crate::interface_name::long_name;
 use crate::model::{Config, Interface};

@@ -9,18 +9,21 @@ mod barren;
 pub(crate) mod defined;
 mod entry;
 mod group;
+pub(crate) mod kinds;
 pub(crate) mod lines;
 mod link;
 mod networks;
 pub(crate) mod nulls;
 mod orphan;
 mod other;
+mod outcome;
 pub(crate) mod ways;
-pub(crate) mod world;
+mod world;
 
+pub use kinds::{has_no_link, takes_card};
 pub use networks::Flow;
 pub(crate) use networks::closes_more;
-pub use world::{has_no_link, takes_card};
+pub use outcome::{Outcome, Reason, Verdict};
 
 use crate::acl::{Pattern, read};
 use crate::model::{Acl, AclEntry, Config, EntryTerms, MapEntry};
@@ -28,83 +31,6 @@ use crate::parsed::Parsed;
 use lines::blocks;
 use std::collections::BTreeMap;
 use world::World;
-
-/// One tunnel, group or peer of a configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
-    /// Its name: `Tunnel7`, `OUTSIDE-MAP/10`, `DYN/20`, `group REMOTE-USERS`.
-    pub name: String,
-    /// The line that opens it, from 1.
-    pub line: u32,
-    /// What becomes of it.
-    pub outcome: Outcome,
-    /// The packets that it would carry, as far as they are known.
-    pub flows: Vec<Flow>,
-    /// It carries networks that the configuration does not name: a routing protocol runs over it,
-    /// its access list cannot be read, or its peers say what they are.
-    pub unknown: bool,
-    /// It carries nothing on a router either (it is shut, or its crypto map is on no interface that
-    /// is up): that does not stop the start, but what it would carry is closed.
-    pub idle: bool,
-}
-
-/// What becomes of a tunnel.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It works as on a router.
-    Works,
-    /// It exists and something is different, or it would not come up on a router either.
-    Differs(Vec<Reason>),
-    /// It does not exist here.
-    Missing(Vec<Reason>),
-}
-
-/// Why a tunnel differs or is missing.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Reason {
-    /// The line that is to blame, from 1.
-    pub line: u32,
-    /// What is the matter with it.
-    pub text: String,
-}
-
-impl Reason {
-    fn new(line: u32, text: impl Into<String>) -> Self {
-        Self { line, text: text.into() }
-    }
-}
-
-impl Outcome {
-    /// The verdict of what was found: what makes it missing counts more than what makes it
-    /// different.
-    fn of(mut missing: Vec<Reason>, mut differs: Vec<Reason>) -> Self {
-        for reasons in [&mut missing, &mut differs] {
-            reasons.sort();
-            reasons.dedup();
-        }
-        match (missing.is_empty(), differs.is_empty()) {
-            (true, true) => Self::Works,
-            (true, false) => Self::Differs(differs),
-            (false, _) => {
-                missing.extend(differs);
-                Self::Missing(missing)
-            }
-        }
-    }
-
-    /// Why; empty when it works.
-    pub fn reasons(&self) -> &[Reason] {
-        match self {
-            Self::Works => &[],
-            Self::Differs(reasons) | Self::Missing(reasons) => reasons,
-        }
-    }
-
-    /// Whether the tunnel does not exist here, so that the configuration starts only without it.
-    pub fn is_missing(&self) -> bool {
-        matches!(self, Self::Missing(_))
-    }
-}
 
 /// The verdicts of a configuration as [`parse`](crate::parse()) gives it, in the order of their
 /// lines; each name once.
@@ -144,23 +70,6 @@ pub(crate) fn selected(config: &Config, acl: &Acl) -> Option<Vec<Flow>> {
     }
     let entries = acl.entries.iter().filter(is_plain).cloned().collect();
     Some(networks::permitted(config, &Acl { entries, ..acl.clone() }))
-}
-
-impl Verdict {
-    /// Two things of one name (a static and a dynamic entry) are left out together.
-    fn join(&mut self, other: Self) {
-        let split = |outcome: &Outcome| match outcome {
-            Outcome::Missing(reasons) => (reasons.clone(), Vec::new()),
-            _ => (Vec::new(), outcome.reasons().to_vec()),
-        };
-        let ((mut missing, mut differs), (more, also)) = (split(&self.outcome), split(&other.outcome));
-        missing.extend(more);
-        differs.extend(also);
-        self.outcome = Outcome::of(missing, differs);
-        self.flows.extend(other.flows);
-        self.unknown |= other.unknown;
-        self.idle &= other.idle;
-    }
 }
 
 /// Removes the named tunnels from a configuration and makes unreachable what they would have

@@ -1,12 +1,12 @@
 //! Tunnels, groups and peers whose first line is missing or misspelt: the lines below it belong to
 //! nothing, and what they should protect would leave unencrypted.
 
+use super::kinds::is_tunnel;
 use super::lines::{Block, Spelled};
 use super::networks::{Flow, of_pool, permitted, to};
-use super::world::{World, is_tunnel};
-use super::{Outcome, Reason, Verdict};
-use crate::command::submode::Sub;
-use crate::command::{Fate, Mode};
+use super::outcome::{Outcome, Reason, Verdict};
+use super::world::World;
+use crate::command::{Fate, Mode, Sub};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::Class;
 use crate::form::words;

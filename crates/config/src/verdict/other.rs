@@ -1,9 +1,10 @@
 //! Tunnels of kinds that are not implemented at all: they are known by their lines alone.
 
+use super::kinds::{has_no_link, is_tunnel};
 use super::lines::{Block, Spelled};
 use super::networks::{Flow, of_pool, permitted, to};
-use super::world::{World, has_no_link, is_tunnel};
-use super::{Outcome, Reason, Verdict};
+use super::outcome::{Outcome, Reason, Verdict};
+use super::world::World;
 use crate::interface_name::long_name;
 use crate::model::InterfaceKind;
 use ipnet::IpNet;

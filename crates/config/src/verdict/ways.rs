@@ -1,8 +1,8 @@
 //! Where packets go by a configuration: its static routes and connected networks, found by what
 //! they lead to, however many there are.
 
+use super::kinds::is_tunnel;
 use super::networks::{Flow, less, to};
-use super::world::is_tunnel;
 use crate::interface_name::long_name;
 use crate::model::{Addressing, Config, Interface, Route};
 use crate::nets::Nets;

@@ -1,9 +1,10 @@
 //! What verdicts look at: the configuration, its lines, and which networks are reached otherwise.
 
-use super::Reason;
 use super::defined::Defined;
+use super::kinds::{is_template, is_tunnel, takes_card};
 use super::lines::{Block, Spelled};
 use super::networks::Flow;
+use super::outcome::Reason;
 use super::ways::Ways;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::Class;
@@ -74,27 +75,6 @@ pub(super) enum FoundKey {
     /// There is one, in this line, that cannot be read.
     Unreadable(u32),
     None,
-}
-
-/// Whether an interface exists only in software that is not implemented here.
-pub(crate) fn is_tunnel(name: &str) -> bool {
-    InterfaceKind::of(name).is_tunnel()
-}
-
-/// Whether an interface of IOS is a socket for a cable. A sub-interface, a VLAN, a loopback or a
-/// tunnel is none.
-pub fn takes_card(name: &str) -> bool {
-    InterfaceKind::of(name) == InterfaceKind::Ethernet
-}
-
-/// Whether an interface is of a kind that does not exist here, so that no link can replace it: a
-/// tunnel interface, or a template for others.
-pub fn has_no_link(name: &str) -> bool {
-    InterfaceKind::of(name).is_absent()
-}
-
-pub(crate) fn is_template(name: &str) -> bool {
-    InterfaceKind::of(name) == InterfaceKind::VirtualTemplate
 }
 
 pub(super) fn readable(key: &Password) -> bool {

@@ -3,7 +3,8 @@
 use super::rule::{DESTINATION, SOURCE, ports};
 use crate::acl::names::{self, value};
 use crate::command::draft::Kept;
-use crate::command::{Fate, Fold, In, Mode, Row, fate, fold};
+use crate::command::mode::{Fate, In, Mode};
+use crate::command::row::{Fold, Row, fate, fold};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::model::{

@@ -1,18 +1,18 @@
 //! `access-list`, `ip access-list`, `ipv6 access-list`, and what their lines name.
 
 mod group;
-mod lines;
+pub(super) mod lines;
 mod rule;
 mod time;
 
-use super::{Fate, Fold, In, Mode, Row, fate, fold};
+use crate::command::mode::{Fate, In, Mode};
+use crate::command::row::{Fold, Row, fate, fold};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::model::{Acl, AclKind, AclLine};
 use lines::Refused;
 
 pub(super) use group::ROWS as GROUP_ROWS;
-pub(super) use lines::Lines;
 pub(super) use time::ROWS as TIME_ROWS;
 
 const EXTENDED_NUMBERED: &str =

@@ -1,7 +1,8 @@
 //! `time-range`.
 
 use crate::acl::names::{DAYS, MONTHS};
-use crate::command::{Fold, In, Mode, Row, fold};
+use crate::command::mode::{In, Mode};
+use crate::command::row::{Fold, Row, fold};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::model::{Absolute, Minute, Periodic, TimeRange};

@@ -1,6 +1,7 @@
 //! `object-group`: addresses and services by name.
 
-use super::{AclHeader, Numbers};
+use super::numbers::Numbers;
+use super::rule::AclHeader;
 use ipnet::Ipv4Net;
 use std::net::Ipv4Addr;
 

@@ -1,6 +1,6 @@
 //! `permit` and `deny` lines.
 
-use super::Numbers;
+use super::numbers::Numbers;
 use ipnet::{Ipv4Net, Ipv6Net};
 use std::net::Ipv4Addr;
 
