@@ -295,6 +295,7 @@ impl Gateway {
                 }
                 Effect::NatKeepalive { path } => drive::keep_nat_open(&self.shared.natt, &path),
                 Effect::Install { child, direction } => {
+                    self.known.here(child.id, child.path.remote);
                     if let Err(error) = self.shared.sad.install(&child, direction) {
                         tracing::error!("tunnel {} cannot be used: {error}", child.id.0);
                     }
@@ -325,6 +326,7 @@ impl Gateway {
                     }
                 }
                 Effect::Repath { child, path } => {
+                    self.known.here(child, path.remote);
                     self.shared.sad.repath(child, path);
                     if let Plane::Kernel(kernel) = &mut self.plane {
                         kernel.repath(child, path);
@@ -339,6 +341,7 @@ impl Gateway {
                     self.views.carried(child, &halves);
                     self.reports.forget(child);
                     self.guard.removed(child);
+                    self.known.gone(child);
                     let gone = self.networks.remove(child);
                     if self.plane.is_kernel() {
                         routes_changed = true;
@@ -582,6 +585,7 @@ impl Gateway {
         self.addresses = addresses;
         // an address by DHCP is never a peer's side of a tunnel
         let policy = self.translation.on(&self.addresses, reserved);
+        self.known.configured(&policy);
         self.engine.handle(now(), Input::Policy(Arc::new(policy)));
         self.follow();
         true
@@ -678,6 +682,7 @@ impl Gateway {
         if let Err(error) = self.start_dhcp() {
             tracing::error!("DHCP could not be started: {error:#}");
         }
+        self.known.configured(&policy);
         self.engine.handle(now(), Input::Policy(policy));
         // an address that Hubward did not set stays, although the configuration no longer has it
         self.addresses_may_have_changed();

@@ -155,7 +155,8 @@ pub(crate) fn build(
     let asks = Asks::start(supervisor, &parsed.config, leases, &store, &inbox, &views)?;
     let policy = Arc::new(policy);
     let mut engine = Engine::new(Arc::clone(&policy), random::seed()?, now());
-    let known = KnownPeers::open(store.clone(), wall_clock());
+    let mut known = KnownPeers::open(store.clone(), inbox.known(), wall_clock());
+    known.configured(&policy);
     known.sources().for_each(|source| engine.know(source));
     let mut gateway = Gateway {
         engine,
