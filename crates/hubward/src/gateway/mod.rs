@@ -6,6 +6,7 @@ pub(crate) mod asks;
 pub(crate) mod drive;
 pub(crate) mod known;
 pub(crate) mod lease;
+pub(crate) mod memory;
 pub(crate) mod networks;
 mod pool;
 pub(crate) mod resolved;
@@ -22,6 +23,7 @@ use crate::dataplane::Shared;
 use crate::gateway::asks::Asks;
 use crate::gateway::drive::{Drives, Reports, drive};
 use crate::gateway::known::KnownPeers;
+use crate::gateway::memory::Memory;
 use crate::gateway::networks::Networks;
 use crate::gateway::resolved::{Ready, Resolved};
 use crate::guard::rules::Here;
@@ -81,6 +83,7 @@ pub(crate) struct Gateway {
     /// The networks behind the tunnels.
     pub(crate) networks: Networks,
     pub(crate) known: KnownPeers,
+    pub(crate) memory: Memory,
     /// When to remove the routes of tunnels that are gone, or to retry what the machine did not
     /// accept.
     pub(crate) recapture: Option<Instant>,
@@ -201,6 +204,7 @@ impl Drives for Gateway {
 
     fn every_second(&mut self) {
         self.look_around();
+        self.memory.look(now());
     }
 }
 

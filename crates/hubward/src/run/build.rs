@@ -15,6 +15,7 @@ use crate::gateway::asks::Asks;
 use crate::gateway::drive::Reports;
 use crate::gateway::known::KnownPeers;
 use crate::gateway::lease::{LeaseStore, Leases};
+use crate::gateway::memory::Memory;
 use crate::gateway::networks::Networks;
 use crate::guard::Guard;
 use crate::guard::rules::Here;
@@ -177,6 +178,7 @@ pub(crate) fn build(
         guard,
         networks: Networks::default(),
         known,
+        memory: Memory::default(),
         recapture: None,
         capture_again: crate::gateway::CAPTURE_AGAIN,
         choices: Arc::new(choices),
