@@ -16,6 +16,7 @@ pub mod esp_raw;
 pub mod icmp;
 pub mod link;
 pub mod marks;
+pub mod memory;
 pub mod monitor;
 pub mod neighbour;
 pub mod netlink;

@@ -2,9 +2,11 @@
 //! flood of datagrams delays nothing else by more than one of them, and nothing but packets from
 //! a network is ever dropped.
 //!
-//! - **Datagrams**: at most [`DATAGRAMS`] that start an exchange wait, and as many that continue
-//!   one; further ones are dropped and counted. The two take turns, because anybody can send the
-//!   former, with any source address.
+//! - **Datagrams**: of those that continue an exchange at most [`DATAGRAMS`] wait, of those that
+//!   start one as many from [known addresses](KnownAddresses) and as many from others; further ones
+//!   are dropped and counted. The three take turns, because anybody can start an exchange, with any
+//!   source address. Known addresses share their room fairly ([`FairQueue`]), because some of them
+//!   can be guessed.
 //! - **News** of the data plane: of those that report the same of the same tunnel only the latest
 //!   waits, so that there is a bound without dropping anything; the reader of the kernel's events
 //!   waits while too many wait here ([`Inbox::has_room`]).
@@ -12,14 +14,16 @@
 //! - **DHCP**: at most [`DHCP_PACKETS`] of each link wait; further ones are dropped.
 //! - **Requests**: not more than there are users and programs, each of whom waits for its result.
 
+use crate::base::fair::FairQueue;
 use crate::base::message::{Datagram, LinkPacket, Message, News, Request, Same};
 use hubward_proto::ike::io::{Answer, AskId};
 use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-/// Datagrams that wait.
+/// Datagrams of each kind that wait.
 pub(crate) const DATAGRAMS: usize = 1024;
 /// Packets for the DHCP client of a link that wait.
 const DHCP_PACKETS: usize = 64;
@@ -34,17 +38,70 @@ const EARLIER: usize = 3;
 pub(crate) struct Inbox {
     lanes: Mutex<Lanes>,
     filled: Condvar,
+    known: Arc<KnownAddresses>,
     /// Datagrams that were dropped since this was looked at.
     dropped: AtomicU64,
 }
 
+/// Addresses whose first messages are not lost in a flood from others. The gateway says which they
+/// are; each as often as it has a reason, and it bounds the reasons.
 #[derive(Default)]
+pub(crate) struct KnownAddresses(RwLock<BTreeMap<IpAddr, usize>>);
+
+impl KnownAddresses {
+    /// There is one more reason to know this address.
+    pub(crate) fn add(&self, address: IpAddr) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner).entry(address).or_default() += 1;
+    }
+
+    /// There is one reason less.
+    pub(crate) fn remove(&self, address: IpAddr) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(reasons) = known.get_mut(&address) {
+            *reasons -= 1;
+            if *reasons == 0 {
+                known.remove(&address);
+            }
+        }
+    }
+
+    pub(crate) fn contains(&self, address: IpAddr) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).contains_key(&address)
+    }
+}
+
+/// What a datagram is to the inbox.
+#[derive(Clone, Copy, Default)]
+enum Kind {
+    /// It continues an exchange.
+    #[default]
+    Further,
+    /// It starts one, from a known address.
+    Known,
+    /// It starts one, from another address.
+    Stranger,
+}
+
+/// How many [`Kind`]s there are.
+const KINDS: usize = 3;
+
+impl Kind {
+    const fn next(self) -> Self {
+        match self {
+            Self::Further => Self::Known,
+            Self::Known => Self::Stranger,
+            Self::Stranger => Self::Further,
+        }
+    }
+}
+
 struct Lanes {
-    first: VecDeque<Datagram>,
     /// With their places in the order of all that has one.
     further: VecDeque<(u64, Datagram)>,
-    /// Whether the last one taken continued an exchange.
-    took_further: bool,
+    known: FairQueue<Datagram>,
+    strangers: VecDeque<Datagram>,
+    /// Which datagrams are looked at first.
+    kind: Kind,
     /// By their order.
     news: BTreeMap<u64, News>,
     /// Which messages report the same thing.
@@ -60,6 +117,26 @@ struct Lanes {
     turn: Lane,
     /// Nobody takes anything any more.
     closed: bool,
+}
+
+impl Default for Lanes {
+    fn default() -> Self {
+        Self {
+            further: VecDeque::new(),
+            known: FairQueue::new(DATAGRAMS),
+            strangers: VecDeque::new(),
+            kind: Kind::default(),
+            news: BTreeMap::new(),
+            same: BTreeMap::new(),
+            next: 0,
+            earlier: 0,
+            answers: VecDeque::new(),
+            dhcp: VecDeque::new(),
+            requests: VecDeque::new(),
+            turn: Lane::default(),
+            closed: false,
+        }
+    }
 }
 
 /// How many [`Lane`]s there are.
@@ -123,12 +200,33 @@ impl Lanes {
     }
 
     fn datagram(&mut self) -> Option<Datagram> {
-        self.took_further = !self.took_further;
-        let further = |lanes: &mut Self| lanes.further.pop_front().map(|(_, datagram)| datagram);
-        match self.took_further {
-            true => further(self).or_else(|| self.first.pop_front()),
-            false => self.first.pop_front().or_else(|| further(self)),
+        for _ in 0..KINDS {
+            let kind = self.kind;
+            self.kind = kind.next();
+            let taken = match kind {
+                Kind::Further => self.further.pop_front().map(|(_, datagram)| datagram),
+                Kind::Known => self.known.pop(),
+                Kind::Stranger => self.strangers.pop_front(),
+            };
+            if taken.is_some() {
+                return taken;
+            }
         }
+        None
+    }
+
+    /// Adds a datagram; returns whether one was dropped.
+    fn add(&mut self, kind: Kind, datagram: Datagram) -> bool {
+        match kind {
+            Kind::Known => return self.known.push(datagram.from.ip(), datagram).is_some(),
+            Kind::Stranger if self.strangers.len() < DATAGRAMS => self.strangers.push_back(datagram),
+            Kind::Further if self.further.len() < DATAGRAMS => {
+                self.further.push_back((self.next, datagram));
+                self.next += 1;
+            }
+            Kind::Stranger | Kind::Further => return true,
+        }
+        false
     }
 }
 
@@ -149,20 +247,21 @@ impl Inbox {
         true
     }
 
+    /// The addresses whose first messages have a lane of their own.
+    pub(crate) fn known(&self) -> Arc<KnownAddresses> {
+        Arc::clone(&self.known)
+    }
+
     /// An IKE message; dropped where too many wait.
     pub(crate) fn datagram(&self, datagram: Datagram) {
-        let mut full = false;
-        self.put(|lanes| {
-            let is_first = datagram.is_first();
-            full = if is_first { lanes.first.len() } else { lanes.further.len() } >= DATAGRAMS;
-            if !full && is_first {
-                lanes.first.push_back(datagram);
-            } else if !full {
-                lanes.further.push_back((lanes.next, datagram));
-                lanes.next += 1;
-            }
-        });
-        if full {
+        let kind = match datagram.is_first() {
+            false => Kind::Further,
+            true if self.known.contains(datagram.from.ip()) => Kind::Known,
+            true => Kind::Stranger,
+        };
+        let mut dropped = false;
+        self.put(|lanes| dropped = lanes.add(kind, datagram));
+        if dropped {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -458,5 +557,145 @@ mod tests {
         assert!(inbox.take(Duration::ZERO).is_some() && inbox.has_room());
         inbox.close();
         assert!(inbox.has_room() && inbox.take(Duration::ZERO).is_none(), "nobody waits for one that ended");
+    }
+
+    /// A first message with a number, of an address with a number.
+    fn first(from: u32, number: u16) -> Datagram {
+        let from = (Ipv4Addr::from_bits(0x0a00_0000 + from), 500).into();
+        let bytes = [vec![0; 26], number.to_be_bytes().to_vec()].concat();
+        Datagram { from, to: None, port: 500, bytes }
+    }
+
+    fn knows(inbox: &Inbox, addresses: std::ops::Range<u32>) {
+        addresses.for_each(|address| inbox.known().add(first(address, 0).from.ip()));
+    }
+
+    /// What is taken from the inbox, by its address and number.
+    fn taken(inbox: &Inbox) -> impl Iterator<Item = (u32, u16)> {
+        std::iter::from_fn(|| match inbox.take(Duration::ZERO)? {
+            Message::Datagram(Datagram { from: std::net::SocketAddr::V4(from), bytes, .. }) => {
+                Some((from.ip().to_bits() - 0x0a00_0000, u16::from_be_bytes(*bytes.last_chunk().unwrap())))
+            }
+            _ => panic!("not a datagram"),
+        })
+    }
+
+    /// Strangers fill their own lane only, and while their flood goes on, a known address waits for
+    /// two other datagrams at most.
+    #[test]
+    fn a_flood_of_strangers_drops_no_first_message_of_a_known_address() {
+        let inbox = Inbox::default();
+        knows(&inbox, 0..8);
+        let mut stranger = 1000;
+        for number in 0..100 {
+            for _ in 0..100 {
+                inbox.datagram(first(stranger, 0));
+                stranger += 1;
+            }
+            inbox.datagram(first(u32::from(number) % 8, number));
+        }
+        assert_eq!(inbox.dropped(), (100 * 100 - DATAGRAMS) as u64);
+        let seen: Vec<_> = taken(&inbox).collect();
+        let known: Vec<_> = seen.iter().copied().enumerate().filter(|(_, (from, _))| *from < 1000).collect();
+        assert_eq!(known.len(), 100);
+        for (place, (at, (from, number))) in known.into_iter().enumerate() {
+            assert_eq!((usize::from(number), from as usize), (place, place % 8), "in their order");
+            assert!(at <= 2 * place + 1, "{at}");
+        }
+        for number in 0..50 {
+            (0..100).for_each(|_| inbox.datagram(further(number)));
+            (0..100).for_each(|_| inbox.datagram(first(1000, number)));
+            inbox.datagram(first(1, number));
+            assert!(taken(&inbox).take(KINDS).any(|(from, _)| from == 1));
+        }
+    }
+
+    /// The bound of the lane of known addresses, and one above it.
+    #[test]
+    fn so_many_first_messages_of_known_addresses_wait() {
+        let inbox = Inbox::default();
+        let known = DATAGRAMS as u32 + 1;
+        knows(&inbox, 0..known);
+        for from in 0..known - 1 {
+            inbox.datagram(first(from, 0));
+        }
+        assert_eq!(inbox.dropped(), 0);
+        inbox.datagram(first(known - 1, 0));
+        assert_eq!(inbox.dropped(), 1);
+        assert_eq!(
+            taken(&inbox).map(|(from, _)| from).collect::<Vec<_>>(),
+            (0..known - 1).collect::<Vec<_>>()
+        );
+    }
+
+    /// Who forges known addresses, one or many, takes only from those.
+    #[test]
+    fn forged_known_addresses_drop_no_first_message_of_another() {
+        for forged in [1, 7, 500] {
+            let inbox = Inbox::default();
+            knows(&inbox, 0..forged + 20);
+            for number in 0..5000 {
+                inbox.datagram(first(number % forged, number as u16));
+            }
+            for from in forged..forged + 20 {
+                inbox.datagram(first(from, 7));
+            }
+            for number in 5000..10_000 {
+                inbox.datagram(first(number % forged, number as u16));
+            }
+            assert_eq!(inbox.dropped(), (10_020 - DATAGRAMS) as u64);
+            let seen: Vec<_> = taken(&inbox).collect();
+            let others: Vec<_> = seen.iter().enumerate().filter(|(_, (from, _))| *from >= forged).collect();
+            assert_eq!(others.len(), 20, "{forged}");
+            assert!(others.last().unwrap().0 < forged as usize + 20, "one of each goes before the others");
+            let of_first: Vec<_> =
+                seen.iter().filter(|(from, _)| *from == 0).map(|(_, number)| *number).collect();
+            assert!(of_first.is_sorted() && !of_first.is_empty(), "in their order");
+        }
+    }
+
+    /// A flood with forged known addresses fills their lane; the others keep theirs and their turn.
+    #[test]
+    fn a_flood_of_known_addresses_starves_nobody() {
+        let inbox = Inbox::default();
+        knows(&inbox, 0..2000);
+        for from in 0..2000 {
+            inbox.datagram(first(from, 0));
+        }
+        assert_eq!(inbox.dropped(), 2000 - DATAGRAMS as u64);
+        for number in 0..100 {
+            inbox.datagram(first(5000, number));
+            inbox.datagram(further(number));
+        }
+        assert_eq!(inbox.dropped(), 0);
+        let mut strangers = 0;
+        let mut continued = 0;
+        for _ in 0..3 * 100 {
+            match inbox.take(Duration::ZERO) {
+                Some(Message::Datagram(datagram)) if !datagram.is_first() => continued += 1,
+                Some(Message::Datagram(datagram)) if datagram.from == first(5000, 0).from => strangers += 1,
+                _ => {}
+            }
+        }
+        assert_eq!((strangers, continued), (100, 100));
+        for round in 0..50 {
+            inbox.datagram(first(1, 0));
+            assert!(inbox.answer(AskId(round), Answer::Credentials(None)));
+            assert!(before(&inbox, |taken| matches!(taken, Message::Answer(id, _) if id.0 == round)) <= 8);
+        }
+    }
+
+    #[test]
+    fn an_address_is_known_as_long_as_there_is_a_reason() {
+        let known = KnownAddresses::default();
+        let (one, other) = (first(1, 0).from.ip(), first(2, 0).from.ip());
+        known.add(one);
+        known.add(one);
+        known.remove(other);
+        known.remove(one);
+        assert!(known.contains(one) && !known.contains(other));
+        known.remove(one);
+        known.remove(one);
+        assert!(!known.contains(one) && known.0.read().unwrap().is_empty());
     }
 }

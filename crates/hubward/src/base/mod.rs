@@ -6,6 +6,7 @@ pub(crate) mod console_lines;
 pub(crate) mod counters;
 pub(crate) mod date;
 pub(crate) mod disk;
+pub(crate) mod fair;
 pub(crate) mod family;
 pub(crate) mod files;
 pub(crate) mod format;

@@ -6,6 +6,7 @@ pub(crate) mod asks;
 pub(crate) mod drive;
 pub(crate) mod known;
 pub(crate) mod lease;
+pub(crate) mod memory;
 pub(crate) mod networks;
 mod pool;
 pub(crate) mod resolved;
@@ -22,6 +23,7 @@ use crate::dataplane::Shared;
 use crate::gateway::asks::Asks;
 use crate::gateway::drive::{Drives, Reports, drive};
 use crate::gateway::known::KnownPeers;
+use crate::gateway::memory::Memory;
 use crate::gateway::networks::Networks;
 use crate::gateway::resolved::{Ready, Resolved};
 use crate::guard::rules::Here;
@@ -81,6 +83,7 @@ pub(crate) struct Gateway {
     /// The networks behind the tunnels.
     pub(crate) networks: Networks,
     pub(crate) known: KnownPeers,
+    pub(crate) memory: Memory,
     /// When to remove the routes of tunnels that are gone, or to retry what the machine did not
     /// accept.
     pub(crate) recapture: Option<Instant>,
@@ -201,6 +204,7 @@ impl Drives for Gateway {
 
     fn every_second(&mut self) {
         self.look_around();
+        self.memory.look(now());
     }
 }
 
@@ -295,6 +299,7 @@ impl Gateway {
                 }
                 Effect::NatKeepalive { path } => drive::keep_nat_open(&self.shared.natt, &path),
                 Effect::Install { child, direction } => {
+                    self.known.here(child.id, child.path.remote);
                     if let Err(error) = self.shared.sad.install(&child, direction) {
                         tracing::error!("tunnel {} cannot be used: {error}", child.id.0);
                     }
@@ -325,6 +330,7 @@ impl Gateway {
                     }
                 }
                 Effect::Repath { child, path } => {
+                    self.known.here(child, path.remote);
                     self.shared.sad.repath(child, path);
                     if let Plane::Kernel(kernel) = &mut self.plane {
                         kernel.repath(child, path);
@@ -339,6 +345,7 @@ impl Gateway {
                     self.views.carried(child, &halves);
                     self.reports.forget(child);
                     self.guard.removed(child);
+                    self.known.gone(child);
                     let gone = self.networks.remove(child);
                     if self.plane.is_kernel() {
                         routes_changed = true;
@@ -582,6 +589,7 @@ impl Gateway {
         self.addresses = addresses;
         // an address by DHCP is never a peer's side of a tunnel
         let policy = self.translation.on(&self.addresses, reserved);
+        self.known.configured(&policy);
         self.engine.handle(now(), Input::Policy(Arc::new(policy)));
         self.follow();
         true
@@ -678,6 +686,7 @@ impl Gateway {
         if let Err(error) = self.start_dhcp() {
             tracing::error!("DHCP could not be started: {error:#}");
         }
+        self.known.configured(&policy);
         self.engine.handle(now(), Input::Policy(policy));
         // an address that Hubward did not set stays, although the configuration no longer has it
         self.addresses_may_have_changed();

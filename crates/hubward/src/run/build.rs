@@ -15,6 +15,7 @@ use crate::gateway::asks::Asks;
 use crate::gateway::drive::Reports;
 use crate::gateway::known::KnownPeers;
 use crate::gateway::lease::{LeaseStore, Leases};
+use crate::gateway::memory::Memory;
 use crate::gateway::networks::Networks;
 use crate::guard::Guard;
 use crate::guard::rules::Here;
@@ -155,7 +156,8 @@ pub(crate) fn build(
     let asks = Asks::start(supervisor, &parsed.config, leases, &store, &inbox, &views)?;
     let policy = Arc::new(policy);
     let mut engine = Engine::new(Arc::clone(&policy), random::seed()?, now());
-    let known = KnownPeers::open(store.clone(), wall_clock());
+    let mut known = KnownPeers::open(store.clone(), inbox.known(), wall_clock());
+    known.configured(&policy);
     known.sources().for_each(|source| engine.know(source));
     let mut gateway = Gateway {
         engine,
@@ -176,6 +178,7 @@ pub(crate) fn build(
         guard,
         networks: Networks::default(),
         known,
+        memory: Memory::default(),
         recapture: None,
         capture_again: crate::gateway::CAPTURE_AGAIN,
         choices: Arc::new(choices),

@@ -7,6 +7,7 @@ use crate::names::{InterfaceId, Service};
 use crate::policy::{
     CryptoAcl, EntryTerms, IdentityMatch, IsakmpProfile, KeyPeer, Keyring, MapEntryKind, Policy, PresharedKey,
 };
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -93,6 +94,21 @@ pub fn profile_for<'a>(policy: &'a Policy, local: IpAddr, identity: &Identity) -
 pub(crate) fn host_of(range: &AddressRange) -> Option<IpAddr> {
     let prefix = range.to_prefix()?;
     (prefix.prefix_len() == prefix.max_prefix_len()).then(|| prefix.addr())
+}
+
+/// The addresses of peers that a policy names: static peers, and hosts with a key of their own.
+pub fn named_addresses(policy: &Policy) -> BTreeSet<IpAddr> {
+    let entries = policy.maps.iter().flat_map(|map| &map.entries);
+    let peers = entries.filter_map(|entry| match &entry.kind {
+        MapEntryKind::Static { peers, .. } => Some(peers),
+        MapEntryKind::Dynamic { .. } => None,
+    });
+    let keys = policy.keyrings.iter().flat_map(|keyring| &keyring.keys);
+    let hosts = keys.filter_map(|key| match &key.peer {
+        KeyPeer::Address(range) => host_of(range),
+        KeyPeer::Hostname(_) => None,
+    });
+    peers.flatten().copied().chain(hosts).collect()
 }
 
 /// Whether the configuration means this peer in particular: its key is that of one host, or its

@@ -1,9 +1,9 @@
 //! Addresses of peers that we know. Whoever floods the gateway forges addresses or has them from
 //! elsewhere; the places that are kept for known addresses are therefore not his to fill.
 
-use crate::ike::lookup::host_of;
+use crate::ike::lookup;
 use crate::limits;
-use crate::policy::{KeyPeer, MapEntryKind, Policy};
+use crate::policy::Policy;
 use crate::time::Instant;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -44,25 +44,11 @@ impl Known {
     /// Whether a policy names this address. A policy is searched once.
     pub(crate) fn is_configured(&mut self, policy: &Arc<Policy>, source: IpAddr) -> bool {
         if !self.policy.as_ref().is_some_and(|known| Arc::ptr_eq(known, policy)) {
-            self.configured = configured(policy);
+            self.configured = lookup::named_addresses(policy);
             self.policy = Some(Arc::clone(policy));
         }
         self.configured.contains(&source)
     }
-}
-
-fn configured(policy: &Policy) -> BTreeSet<IpAddr> {
-    let entries = policy.maps.iter().flat_map(|map| &map.entries);
-    let peers = entries.filter_map(|entry| match &entry.kind {
-        MapEntryKind::Static { peers, .. } => Some(peers),
-        MapEntryKind::Dynamic { .. } => None,
-    });
-    let keys = policy.keyrings.iter().flat_map(|keyring| &keyring.keys);
-    let hosts = keys.filter_map(|key| match &key.peer {
-        KeyPeer::Address(range) => host_of(range),
-        KeyPeer::Hostname(_) => None,
-    });
-    peers.flatten().copied().chain(hosts).collect()
 }
 
 #[cfg(test)]
