@@ -566,8 +566,11 @@ mod tests {
     /// A stranger may log in by any name, also one that looks like something of ours.
     #[test]
     fn no_name_of_a_login_counts_against_enable() {
-        let lockout = Lockout::default();
-        for name in ["\0enable 15 admin", "enable 15 admin", "15 admin", "admin"] {
+        let (lockout, looks_like_it) = (Lockout::default(), "\0enable 15 admin");
+        (0..5).for_each(|_| lockout.failed(address(1), looks_like_it, at(0)));
+        assert!(lockout.wait(address(1), looks_like_it, at(0)).is_some());
+        assert_eq!(lockout.wait(address(1), Account::Enable(15, "admin"), at(0)), None);
+        for name in [looks_like_it, "enable 15 admin", "15 admin", "admin"] {
             (0..30).for_each(|number| lockout.failed(address(number % 2), name, at(0)));
         }
         let enable = Account::Enable(15, "admin");

@@ -90,7 +90,7 @@ impl Layout for Lockouts {
         writeln!(out)?;
         writeln!(out, "{}", line("Local-user", "Lock time", "Until", "Source", "Failures"))?;
         for locked in &snapshot.lockouts {
-            let name = locked.whose.user().map_or_else(|| "(others)".to_owned(), ToString::to_string);
+            let name = locked.whose.user().map_or_else(|| "(others)".to_owned(), named);
             let name = match locked.whose.enable() {
                 Some(level) => format!("{name} (enable {level})"),
                 None => name,
@@ -103,6 +103,16 @@ impl Layout for Lockouts {
             writeln!(out, "{}", line(&name, &since, &until, &source, &locked.failures.to_string()))?;
         }
         Ok(())
+    }
+}
+
+/// A name as the text has it: in quotes if a stranger chose one that looks like something of ours,
+/// as `admin (enable 15)` does.
+fn named(user: &Untrusted) -> String {
+    let shown = user.to_string();
+    match shown.is_empty() || shown.contains([' ', '(', '"']) {
+        true => format!("\"{shown}\""),
+        false => shown,
     }
 }
 
@@ -121,6 +131,8 @@ mod tests {
     fn clear_ends_a_lockout() {
         use tracing_subscriber::layer::SubscriberExt as _;
         let desk = crate::views::tests::desk();
+        // the example has `no logging on`
+        desk.views.logging.configure(&hubward_config::model::Config::default());
         let lockout = &desk.views.lockout;
         let (from, now) = (IpAddr::from([192, 0, 2, 1]), now());
         let place = desk.views.lines.enter([LineName::Vty(0)], "admin", "10.1.1.50", PRIVILEGED, now);
@@ -159,5 +171,14 @@ mod tests {
         let text: String = lines.iter().map(|line| format!("{line:?}\n")).collect();
         assert!(text.contains("User Anna unlocked by admin on vty0 (10.1.1.50)"), "{text}");
         assert!(text.contains("All users unlocked by control socket"), "{text}");
+    }
+
+    #[test]
+    fn a_name_that_looks_like_something_of_ours_is_in_quotes() {
+        let shown = |name: &str| super::named(&hubward_proto::names::Untrusted::new(name));
+        assert_eq!(shown("gfullage@example.org"), "gfullage@example.org");
+        for name in ["admin (enable 15)", "(others)", "", "\"a\" b"] {
+            assert_eq!(shown(name), format!("\"{name}\""));
+        }
     }
 }

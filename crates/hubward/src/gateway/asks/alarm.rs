@@ -75,7 +75,7 @@ mod tests {
     /// It is told once that a disk does not answer, which one, and once that it does again.
     #[test]
     fn the_disk_that_does_not_answer_is_named() {
-        let logging = Arc::clone(&crate::views::tests::desk().views.logging);
+        let logging = Arc::new(crate::log::logging::Logging::default());
         let log = tracing_subscriber::registry().with(crate::log::layer::BufferLayer(Arc::clone(&logging)));
         let mut alarm = Alarm::new("nothing is written");
         let long_ago = Instant::now().checked_sub(SLOW).unwrap();

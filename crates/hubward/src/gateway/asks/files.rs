@@ -175,8 +175,7 @@ mod tests {
     #[test]
     fn a_job_that_panics_is_told() {
         use tracing_subscriber::layer::SubscriberExt as _;
-        let (logging, supervisor) =
-            (Arc::clone(&crate::views::tests::desk().views.logging), Supervisor::new());
+        let (logging, supervisor) = (Arc::new(crate::log::logging::Logging::default()), Supervisor::new());
         let log = tracing_subscriber::registry().with(crate::log::layer::BufferLayer(Arc::clone(&logging)));
         let queue = Queue::default();
         queue.waiting().jobs.insert(Kind::Unsaved, Box::new(|| std::panic::panic_any("no room".to_owned())));
