@@ -398,7 +398,6 @@ fn holes_of_groups(parsed: &mut Parsed) {
     }
 }
 
-/// The kind of the list of IP addresses that has a number.
 /// Whether a line begins with these words, or is not understood because of slips in them.
 fn is_meant(line: &Spelled<'_>, words: &str) -> bool {
     let slips = |word: &str| if word.len() < 4 { 0 } else { 2 };
@@ -409,6 +408,7 @@ fn is_meant(line: &Spelled<'_>, words: &str) -> bool {
             && words.split(' ').all(|word| own.next().is_some_and(|own| is(own, word)))
 }
 
+/// The kind of the list of IP addresses that has a number.
 fn kind_of(word: &str) -> Option<AclKind> {
     AclKind::of_number(word.parse().ok()?)
 }

@@ -12,10 +12,15 @@ for n in 0 1; do ip link add eth$n type veth peer name p$n && ip link set p$n up
 ip link set lo up
 grep -v "^no logging on" $2 >$dir/original; cp $dir/original $dir/disk/hub.cfg
 "$hubward" run $dir/disk/hub.cfg --state $dir/disk/state --socket $dir/sock \
-    --map FastEthernet0/0=eth0 --map FastEthernet0/1=eth1 2>>$dir/disk/log &
+    --map FastEthernet0/0=eth0 --map FastEthernet0/1=eth1 2>>$dir/disk/log >/dev/null &
 hub=$!
+trap 'kill $hub' EXIT
 x() { timeout 20 "$hubward" exec --socket $dir/sock "$@" 2>&1; }
-for i in $(seq 100); do x 'show clock' >/dev/null && break; sleep 0.1; done
+soon() { for i in $(seq 200); do "$@" >/dev/null && return; sleep 0.1; done; echo "never: $*"; false; }
+soon x 'show clock'
+reloads() { x 'show logging' | grep -c 'the configuration was read again'; }
+reloaded_since() { test $(reloads) -gt $1; }
+reload() { before=$(reloads); kill -HUP $hub; soon reloaded_since $before; }
 alive() { kill -0 $hub && x 'show clock' | grep -q UTC && echo "alive $1"; }
 saved() { x 'write memory'; echo "status $?"; cmp $dir/original $dir/disk/hub.cfg && echo "whole $1"; ls -A $dir/disk | grep -q hubward- || echo "clean $1"; }
 "#;
@@ -25,9 +30,10 @@ fn on_a_small_disk(script: &str) -> Option<String> {
     let folder = tempfile::tempdir().unwrap();
     let example = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/hub.cfg");
     let root = rustix::process::geteuid().is_root();
-    let done = Command::new("unshare")
+    let done = Command::new("timeout")
+        .args(["120", "unshare"])
         .args(if root { &["--net", "--mount"][..] } else { &["--map-root-user", "--net", "--mount"] })
-        .args(["sh", "-c", &format!("{SETTING}{script}\nkill $hub; wait $hub; echo end $?")])
+        .args(["sh", "-c", &format!("{SETTING}{script}\ntrap - EXIT; kill $hub; wait $hub; echo end $?")])
         .arg(env!("CARGO_BIN_EXE_hubward"))
         .arg(folder.path())
         .arg(example)
@@ -61,14 +67,14 @@ fn a_full_disk_fails_loudly_and_loses_no_configuration() {
 cat /dev/zero >$dir/disk/filler 2>/dev/null
 alive full
 saved full
-kill -HUP $hub; sleep 0.5
+reload
 alive reloaded
 for i in $(seq 60); do x 'write memory' >/dev/null; done
 x 'show logging' | grep -c 'the configuration was not saved'
 alive logging
 rm $dir/disk/filler
 alive room
-x 'write memory'; kill -HUP $hub; sleep 0.5; grep 'could not be written here' $dir/disk/log
+x 'write memory'; reload; soon grep -q 'could not be written here' $dir/disk/log; grep 'could not be written here' $dir/disk/log
 "#,
     ) else {
         return;
@@ -102,7 +108,7 @@ fn a_read_only_disk_fails_loudly_and_loses_no_configuration() {
 mount --bind $dir/disk $dir/disk && mount -o remount,bind,ro $dir/disk || exit 77
 alive read-only
 saved read-only
-kill -HUP $hub; sleep 0.5
+reload
 alive reloaded
 umount $dir/disk
 x 'write memory'

@@ -62,15 +62,89 @@ mod faults {
     pub(super) mod tests {
         use super::*;
         use std::path::PathBuf;
-        use std::sync::{Mutex, PoisonError};
+        use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+        /// What each sync below a folder does.
+        #[derive(Clone)]
+        enum Order {
+            Takes(Duration, Option<i32>),
+            WaitsFor(Arc<Barrier>),
+        }
 
         /// Folders whose disk is slow or broken.
-        static ORDERS: Mutex<Vec<(PathBuf, Duration, Option<i32>)>> = Mutex::new(Vec::new());
+        static ORDERS: Mutex<Vec<(PathBuf, Order)>> = Mutex::new(Vec::new());
+        /// The longest that anybody waits at a gate: a test in which that thread itself would have to
+        /// open it fails, and does not hang.
+        const OVERDUE: Duration = Duration::from_secs(60);
+
+        #[derive(Default)]
+        struct Barrier {
+            open: Mutex<bool>,
+            changed: Condvar,
+        }
+
+        impl Barrier {
+            /// Returns whether it was open already.
+            fn open(&self) -> bool {
+                let before = std::mem::replace(&mut *self.open.lock().unwrap(), true);
+                self.changed.notify_all();
+                before
+            }
+
+            fn wait(&self) {
+                let closed = self.open.lock().unwrap();
+                let (closed, waited) =
+                    self.changed.wait_timeout_while(closed, OVERDUE, |open| !*open).unwrap();
+                drop(closed);
+                if waited.timed_out() {
+                    self.open();
+                }
+            }
+        }
+
+        /// While this is closed, no sync below a folder returns. Open once it is dropped.
+        pub(crate) struct Gate(Arc<Barrier>);
+
+        impl Gate {
+            /// Lets everybody through from now on.
+            ///
+            /// # Panics
+            /// Somebody waited for it so long that it opened by itself.
+            pub(crate) fn open(self) {
+                assert!(
+                    !self.0.open(),
+                    "nobody opened the gate, so somebody waits for the disk who must not"
+                );
+            }
+        }
+
+        impl Drop for Gate {
+            fn drop(&mut self) {
+                self.0.open();
+            }
+        }
+
+        /// From now on no sync below a folder returns until the gate is opened.
+        pub(crate) fn close(folder: &Path) -> Gate {
+            let barrier = Arc::new(Barrier::default());
+            add(folder, Order::WaitsFor(Arc::clone(&barrier)));
+            Gate(barrier)
+        }
+
+        fn add(folder: &Path, order: Order) {
+            ORDERS.lock().unwrap_or_else(PoisonError::into_inner).push((folder.to_path_buf(), order));
+        }
 
         pub(super) fn ordered(path: &Path) -> io::Result<()> {
             let orders = ORDERS.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let mut orders = orders.into_iter().filter(|(folder, ..)| path.starts_with(folder));
-            orders.next_back().map_or(Ok(()), |(_, time, error)| fail(time, error))
+            match orders.into_iter().rfind(|(folder, _)| path.starts_with(folder)) {
+                None => Ok(()),
+                Some((_, Order::Takes(time, error))) => fail(time, error),
+                Some((_, Order::WaitsFor(barrier))) => {
+                    barrier.wait();
+                    Ok(())
+                }
+            }
         }
 
         #[test]
@@ -88,11 +162,10 @@ mod faults {
 
         /// From now on every sync below a folder takes this time, and fails with this error.
         pub(crate) fn order(folder: &Path, time: Duration, error: Option<i32>) {
-            let mut orders = ORDERS.lock().unwrap_or_else(PoisonError::into_inner);
-            orders.push((folder.to_path_buf(), time, error));
+            add(folder, Order::Takes(time, error));
         }
     }
 }
 
 #[cfg(test)]
-pub(crate) use faults::tests::order;
+pub(crate) use faults::tests::{close, order};

@@ -3,9 +3,9 @@
 //!
 //! Nobody locks anybody else out at another address. Failures are counted for a user at an address
 //! first; an address as a whole, behind which there may be many users, waits only for seconds, and
-//! whoever logged in from there before does not wait for the others, unless they try his name. The failures of a user at many addresses count
-//! only against addresses that have failed themselves: the right password from an address that
-//! never failed is always checked.
+//! whoever logged in from there before does not wait for the others, unless they try his name. The
+//! failures of a user at many addresses count only against addresses that have failed themselves:
+//! the right password from an address that never failed is always checked.
 //!
 //! [`Lockout::waiting`] says who waits, for `show aaa local user lockout` and `why`.
 
@@ -30,8 +30,9 @@ const FORGOTTEN: Duration = Duration::from_secs(15 * 60);
 const ROWS: usize = 4096;
 /// Bytes of a user's name that are remembered to show it.
 const SHOWN: usize = 64;
-/// What the names of `enable` begin with; no user has such a name.
-const ENABLE: &str = "\0enable ";
+/// Stands for the rest of a name that was cut. No name has a space where an operator types it, so
+/// none that was cut is taken for a whole one.
+const CUT: &str = " ...";
 
 /// How long the wait is after so many failures.
 struct Measure {
@@ -75,9 +76,45 @@ impl User {
     }
 }
 
-/// The name under which failures of `enable LEVEL` of a user who has logged in are counted.
-pub(crate) fn of_enable(level: u8, user: &str) -> String {
-    format!("{ENABLE}{level} {user}")
+/// What a password is for, with the user's name as it was typed, or as it is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Account<U> {
+    /// A login of a user, whether there is one of that name or not.
+    Login(U),
+    /// `enable LEVEL` of a user who has logged in.
+    Enable(u8, U),
+}
+
+impl<U: Copy> Account<U> {
+    /// The user.
+    fn user(self) -> U {
+        match self {
+            Self::Login(user) | Self::Enable(_, user) => user,
+        }
+    }
+
+    /// The level of `enable`, if it is its password.
+    fn enable(self) -> Option<u8> {
+        match self {
+            Self::Login(_) => None,
+            Self::Enable(level, _) => Some(level),
+        }
+    }
+}
+
+impl Account<&str> {
+    fn key(self) -> Account<User> {
+        match self {
+            Self::Login(user) => Account::Login(User::of(user)),
+            Self::Enable(level, user) => Account::Enable(level, User::of(user)),
+        }
+    }
+}
+
+impl<'n> From<&'n str> for Account<&'n str> {
+    fn from(user: &'n str) -> Self {
+        Self::Login(user)
+    }
 }
 
 /// Whose passwords are not checked for now.
@@ -135,24 +172,25 @@ struct Row {
     failures: u32,
     /// When it was last changed.
     since: Instant,
-    /// The beginning of the user's name, where one is counted.
+    /// The user's name, or its beginning and [`CUT`], where one is counted.
     name: Arc<[u8]>,
     /// Where the last failure came from.
     last: Source,
 }
 
 impl Row {
-    /// The user's name, and the level of `enable`.
-    fn user(&self) -> (Untrusted, Option<u8>) {
-        let enable = self.name.strip_prefix(ENABLE.as_bytes()).and_then(|rest| {
-            let space = rest.iter().position(|byte| *byte == b' ')?;
-            let (level, name) = rest.split_at(space);
-            Some((std::str::from_utf8(level).ok()?.parse().ok()?, name.get(1..)?))
-        });
-        match enable {
-            Some((level, name)) => (Untrusted::new(name), Some(level)),
-            None => (Untrusted::new(&*self.name), None),
+    fn user(&self) -> Untrusted {
+        Untrusted::new(&*self.name)
+    }
+}
+
+/// A name as it is shown, if it is not too long.
+fn remembered(name: &str) -> Arc<[u8]> {
+    match name.len() > SHOWN {
+        true => {
+            [name.get(..name.floor_char_boundary(SHOWN)).unwrap_or_default(), CUT].concat().as_bytes().into()
         }
+        false => name.as_bytes().into(),
     }
 }
 
@@ -218,9 +256,8 @@ impl<K: Copy + Ord> Table<K> {
     }
 
     /// Removes all for which this holds, and returns them.
-    fn remove_where(&mut self, holds: impl Fn(&K, &Row) -> bool) -> Vec<K> {
-        let gone: Vec<_> =
-            self.rows.iter().filter(|(key, row)| holds(key, row)).map(|(key, _)| *key).collect();
+    fn remove_where(&mut self, holds: impl Fn(&K) -> bool) -> Vec<K> {
+        let gone: Vec<_> = self.rows.keys().filter(|key| holds(key)).copied().collect();
         gone.iter().for_each(|key| self.remove(*key));
         gone
     }
@@ -228,11 +265,11 @@ impl<K: Copy + Ord> Table<K> {
 
 #[derive(Debug, Default)]
 struct Tables {
-    here: Table<(Source, User)>,
+    here: Table<(Source, Account<User>)>,
     addresses: Table<Source>,
-    users: Table<User>,
+    users: Table<Account<User>>,
     /// Who logged in from where; failures are not counted in it.
-    welcome: Table<(Source, User)>,
+    welcome: Table<(Source, Account<User>)>,
 }
 
 /// The failures of all logins.
@@ -246,14 +283,19 @@ impl Lockout {
 
     /// How long this user has to wait at this address until a password is checked; `None` if it is
     /// checked now. An attempt before that counts nothing and prolongs nothing.
-    pub(crate) fn wait(&self, from: IpAddr, user: &str, now: Instant) -> Option<Duration> {
-        let (source, user) = (Source::of(from), User::of(user));
+    pub(crate) fn wait<'n>(
+        &self,
+        from: IpAddr,
+        account: impl Into<Account<&'n str>>,
+        now: Instant,
+    ) -> Option<Duration> {
+        let (source, account) = (Source::of(from), account.into().key());
         let tables = self.tables();
-        let mut wait = tables.here.wait((source, user), &OF_A_USER_HERE, now);
-        if !tables.welcome.rows.contains_key(&(source, user)) {
+        let mut wait = tables.here.wait((source, account), &OF_A_USER_HERE, now);
+        if !tables.welcome.rows.contains_key(&(source, account)) {
             wait = wait.max(tables.addresses.wait(source, &OF_AN_ADDRESS, now));
             if tables.addresses.get(source, now).is_some() {
-                wait = wait.max(tables.users.wait(user, &OF_A_USER, now));
+                wait = wait.max(tables.users.wait(account, &OF_A_USER, now));
             }
         }
         (!wait.is_zero()).then_some(wait)
@@ -261,17 +303,22 @@ impl Lockout {
 
     /// Whether a user who waits does so only for what others failed at his address: nothing is held
     /// against him.
-    pub(crate) fn waits_for_others(&self, from: IpAddr, user: &str, now: Instant) -> bool {
-        let (source, user) = (Source::of(from), User::of(user));
+    pub(crate) fn waits_for_others<'n>(
+        &self,
+        from: IpAddr,
+        account: impl Into<Account<&'n str>>,
+        now: Instant,
+    ) -> bool {
+        let (source, account) = (Source::of(from), account.into().key());
         let tables = self.tables();
-        tables.here.wait((source, user), &OF_A_USER_HERE, now).is_zero()
-            && tables.users.wait(user, &OF_A_USER, now).is_zero()
+        tables.here.wait((source, account), &OF_A_USER_HERE, now).is_zero()
+            && tables.users.wait(account, &OF_A_USER, now).is_zero()
     }
 
     /// A password was wrong.
-    pub(crate) fn failed(&self, from: IpAddr, user: &str, now: Instant) {
-        let (source, key) = (Source::of(from), User::of(user));
-        let name: Arc<[u8]> = user.as_bytes().get(..SHOWN).unwrap_or(user.as_bytes()).into();
+    pub(crate) fn failed<'n>(&self, from: IpAddr, account: impl Into<Account<&'n str>>, now: Instant) {
+        let account = account.into();
+        let (source, key, name) = (Source::of(from), account.key(), remembered(account.user()));
         let mut tables = self.tables();
         tables.here.count((source, key), &name, source, now);
         tables.addresses.count(source, &Arc::default(), source, now);
@@ -280,8 +327,8 @@ impl Lockout {
 
     /// A user logged in. Only what he failed at this address is forgotten: with a password of his
     /// own nobody guesses another's any faster.
-    pub(crate) fn passed(&self, from: IpAddr, user: &str, now: Instant) {
-        let key = (Source::of(from), User::of(user));
+    pub(crate) fn passed<'n>(&self, from: IpAddr, account: impl Into<Account<&'n str>>, now: Instant) {
+        let key = (Source::of(from), account.into().key());
         let mut tables = self.tables();
         tables.here.remove(key);
         tables.welcome.set(key, Row { failures: 0, since: now, name: Arc::default(), last: key.0 });
@@ -290,23 +337,26 @@ impl Lockout {
     /// Who waits now, those first whose wait began last.
     pub(crate) fn waiting(&self, now: Instant) -> Vec<LockedOut> {
         let tables = self.tables();
-        let here = tables.here.waiting(&OF_A_USER_HERE, now, |(source, _), row| {
-            let (user, enable) = row.user();
-            Whose::UserAt { user, enable, source: source.0 }
+        let here = tables.here.waiting(&OF_A_USER_HERE, now, |(source, account), row| Whose::UserAt {
+            user: row.user(),
+            enable: account.enable(),
+            source: source.0,
         });
         let addresses =
             tables.addresses.waiting(&OF_AN_ADDRESS, now, |source, _| Whose::AnyAt { source: source.0 });
-        let users = tables.users.waiting(&OF_A_USER, now, |_, row| {
-            let (user, enable) = row.user();
-            Whose::UserEverywhere { user, enable, last: row.last.0 }
+        let users = tables.users.waiting(&OF_A_USER, now, |account, row| Whose::UserEverywhere {
+            user: row.user(),
+            enable: account.enable(),
+            last: row.last.0,
         });
         let mut all: Vec<_> = here.chain(users).chain(addresses).collect();
         all.sort_by_key(|locked| std::cmp::Reverse(locked.since));
         all
     }
 
-    /// Forgets the failures of one user, and of the addresses from which he failed; or all. His
-    /// next password is checked at once, wherever it comes from. Returns whether there were any.
+    /// Forgets the failures of one user, those with `enable` too, and of the addresses from which he
+    /// failed; or all. His next password is checked at once, wherever it comes from. Returns whether
+    /// there were any.
     pub(crate) fn forget(&self, user: Option<&str>) -> bool {
         let mut tables = self.tables();
         let Some(user) = user else {
@@ -315,14 +365,10 @@ impl Lockout {
             (*here, *addresses, *users) = Default::default();
             return any;
         };
-        let name = Untrusted::new(user);
-        let is_his = |key: User, row: &Row| {
-            let (of, enable) = row.user();
-            key == User::of(user) || enable.is_some() && of == name
-        };
-        let gone = tables.here.remove_where(|(_, key), row| is_his(*key, row));
+        let user = User::of(user);
+        let gone = tables.here.remove_where(|(_, account)| account.user() == user);
         gone.iter().for_each(|(source, _)| tables.addresses.remove(*source));
-        let everywhere = tables.users.remove_where(|key, row| is_his(*key, row));
+        let everywhere = tables.users.remove_where(|account| account.user() == user);
         !gone.is_empty() || !everywhere.is_empty()
     }
 }
@@ -346,8 +392,8 @@ mod tests {
             // ten tries a second
             for _ in 0..10 {
                 let (from, user) = next(checked);
-                if lockout.wait(from, &user, at(second)).is_none() {
-                    lockout.failed(from, &user, at(second));
+                if lockout.wait(from, &*user, at(second)).is_none() {
+                    lockout.failed(from, &*user, at(second));
                     checked += 1;
                 }
             }
@@ -433,9 +479,9 @@ mod tests {
     fn failures_of_any_number_of_addresses_take_no_more_memory() {
         let lockout = Lockout::default();
         for number in 0..20_000 {
-            lockout.failed(address(number), &format!("user{number}"), at(number.into()));
-            lockout.passed(address(number), &format!("user{number}"), at(number.into()));
-            lockout.failed(address(number), &format!("user{number}"), at(number.into()));
+            lockout.failed(address(number), &*format!("user{number}"), at(number.into()));
+            lockout.passed(address(number), &*format!("user{number}"), at(number.into()));
+            lockout.failed(address(number), &*format!("user{number}"), at(number.into()));
         }
         let tables = lockout.tables();
         assert_eq!((tables.here.rows.len(), tables.here.by_age.len()), (ROWS, ROWS));
@@ -450,7 +496,7 @@ mod tests {
     fn whoever_waits_is_shown_with_the_end_of_the_wait() {
         let lockout = Lockout::default();
         (0..3).for_each(|_| lockout.failed(address(1), "anna", at(10)));
-        (0..3).for_each(|_| lockout.failed(address(2), &of_enable(15, "admin"), at(11)));
+        (0..3).for_each(|_| lockout.failed(address(2), Account::Enable(15, "admin"), at(11)));
         let user = |name: &str| Untrusted::new(name);
         let here = LockedOut {
             whose: Whose::UserAt { user: user("anna"), enable: None, source: address(1) },
@@ -475,7 +521,7 @@ mod tests {
             until: at(22),
         };
         assert_eq!(lockout.waiting(at(20)), [everywhere]);
-        (0..10).for_each(|number| lockout.failed(address(5), &format!("user{number}"), at(30)));
+        (0..10).for_each(|number| lockout.failed(address(5), &*format!("user{number}"), at(30)));
         let any = lockout.waiting(at(30)).remove(0);
         assert_eq!((any.whose, any.until), (Whose::AnyAt { source: address(5) }, at(32)));
     }
@@ -486,14 +532,14 @@ mod tests {
         let lockout = Lockout::default();
         (0..12).for_each(|_| lockout.failed(address(1), "Anna", at(10)));
         (0..12).for_each(|_| lockout.failed(address(2), "anna", at(10)));
-        (0..5).for_each(|_| lockout.failed(address(2), &of_enable(15, "anna"), at(10)));
+        (0..5).for_each(|_| lockout.failed(address(2), Account::Enable(15, "anna"), at(10)));
         (0..5).for_each(|_| lockout.failed(address(3), "bert", at(10)));
         assert!(!lockout.forget(Some("carl")));
         assert!(lockout.forget(Some("anna")));
         for place in [1, 2, 3] {
             assert_eq!(lockout.wait(address(place), "anna", at(10)), None, "{place}");
         }
-        assert_eq!(lockout.wait(address(2), &of_enable(15, "anna"), at(10)), None);
+        assert_eq!(lockout.wait(address(2), Account::Enable(15, "anna"), at(10)), None);
         assert!(lockout.wait(address(3), "bert", at(10)).is_some());
         assert_eq!(lockout.waiting(at(10)).len(), 1);
         assert!(lockout.forget(None));
@@ -506,15 +552,62 @@ mod tests {
     #[test]
     fn a_long_name_is_cut() {
         let lockout = Lockout::default();
-        (0..3).for_each(|_| lockout.failed(address(1), &"a".repeat(100_000), at(0)));
+        (0..3).for_each(|_| lockout.failed(address(1), &*"a".repeat(100_000), at(0)));
         let shown = lockout.waiting(at(0)).remove(0);
-        assert_eq!(shown.whose.user().map(|user| user.to_string().len()), Some(SHOWN));
+        assert_eq!(shown.whose.user(), Some(&Untrusted::new("a".repeat(SHOWN) + CUT)));
+        assert_eq!(&*remembered(&"a".repeat(SHOWN)), "a".repeat(SHOWN).as_bytes(), "as long as may be");
+        // in the middle of a letter of two bytes
+        assert_eq!(
+            &*remembered(&format!("a{}", "é".repeat(40))),
+            format!("a{}{CUT}", "é".repeat(31)).as_bytes()
+        );
+    }
+
+    /// A stranger may log in by any name, also one that looks like something of ours.
+    #[test]
+    fn no_name_of_a_login_counts_against_enable() {
+        let (lockout, looks_like_it) = (Lockout::default(), "\0enable 15 admin");
+        (0..5).for_each(|_| lockout.failed(address(1), looks_like_it, at(0)));
+        assert!(lockout.wait(address(1), looks_like_it, at(0)).is_some());
+        assert_eq!(lockout.wait(address(1), Account::Enable(15, "admin"), at(0)), None);
+        for name in [looks_like_it, "enable 15 admin", "15 admin", "admin"] {
+            (0..30).for_each(|number| lockout.failed(address(number % 2), name, at(0)));
+        }
+        let enable = Account::Enable(15, "admin");
+        let of_enable =
+            lockout.waiting(at(0)).iter().filter(|locked| locked.whose.enable().is_some()).count();
+        assert_eq!(of_enable, 0, "nothing is shown of it");
+        assert!(!lockout.tables().users.rows.contains_key(&enable.key()));
+        lockout.passed(address(1), enable, at(0));
+        assert_eq!(lockout.wait(address(1), enable, at(0)), None);
+        assert_eq!(lockout.wait(address(5), enable, at(0)), None);
+        assert!(lockout.wait(address(1), "admin", at(0)).is_some());
+        // nor do other levels, other users, or logins wait for an `enable`
+        (0..5).for_each(|_| lockout.failed(address(7), enable, at(0)));
+        assert!(lockout.wait(address(7), Account::Enable(15, "Admin"), at(0)).is_some());
+        for other in [Account::Enable(7, "admin"), Account::Enable(15, "anna"), "bert".into()] {
+            assert_eq!(lockout.wait(address(7), other, at(0)), None, "{other:?}");
+        }
+    }
+
+    /// The command finds a user's rows of `enable` in whatever case he wrote his name, and however
+    /// long it is.
+    #[test]
+    fn the_end_of_a_lockout_is_also_that_of_enable() {
+        for (typed, given) in [("Admin", "aDMIN"), (&*"a".repeat(70), &*"A".repeat(70))] {
+            let lockout = Lockout::default();
+            (0..5).for_each(|_| lockout.failed(address(1), Account::Enable(15, typed), at(0)));
+            (0..5).for_each(|_| lockout.failed(address(2), Account::Enable(7, given), at(0)));
+            assert!(lockout.forget(Some(given)), "{given}");
+            assert_eq!(lockout.waiting(at(0)), []);
+            assert_eq!(lockout.wait(address(1), Account::Enable(15, typed), at(0)), None);
+        }
     }
 
     #[test]
     fn who_waits_for_others_at_his_address_has_failed_nothing_himself() {
         let lockout = Lockout::default();
-        (0..10).for_each(|number| lockout.failed(address(1), &format!("user{number}"), at(0)));
+        (0..10).for_each(|number| lockout.failed(address(1), &*format!("user{number}"), at(0)));
         assert!(lockout.wait(address(1), "anna", at(0)).is_some());
         assert!(lockout.waits_for_others(address(1), "anna", at(0)));
         (0..3).for_each(|_| lockout.failed(address(1), "anna", at(0)));

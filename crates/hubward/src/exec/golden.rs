@@ -449,6 +449,22 @@ fn a_lockout_is_explained() {
     assert!(all.contains("No common phase 1 proposal with 192.0.2.77"), "{all}");
 }
 
+/// The names that strangers typed, which are often passwords in the wrong field, and where
+/// administrators come from are not for everybody.
+#[test]
+fn a_lockout_is_explained_at_privilege_15_only() {
+    for command in ["why", "why gfullage", "why admin", "why root", "why 10.51.82.100", "why 10.1.1.50"] {
+        let shown = answer(command, spoke(), 1).unwrap_or_else(|refusal| panic!("{command}: {refusal}"));
+        let mut json = Vec::new();
+        shown.json(command, &mut json).unwrap();
+        for said in [text_of(&*shown, Format::Modern), String::from_utf8(json).unwrap()] {
+            assert!(!said.contains("locked") && !said.contains("lockout"), "{command}: {said}");
+        }
+    }
+    let all = text_of(&*answer("why", spoke(), 1).unwrap(), Format::Modern);
+    assert!(all.contains("No common phase 1 proposal with 192.0.2.77"), "{all}");
+}
+
 /// `why`: the sentence, both sides, the lines with their text, and what to do.
 #[test]
 fn a_failure_is_explained() {

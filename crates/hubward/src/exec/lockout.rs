@@ -6,7 +6,7 @@ use crate::base::format::Format;
 use crate::base::lockout::Whose;
 use crate::exec::command::{Arguments, Context, Output, shown};
 use crate::exec::layout::Layout;
-use crate::manage::desk::{Answers, Desk, Refusal};
+use crate::manage::desk::{Outcome, Refusal};
 use crate::views::snapshot::Snapshot;
 use hubward_proto::names::Untrusted;
 use serde::Serialize;
@@ -20,20 +20,23 @@ pub(super) fn show(context: &Context, _: &Arguments) -> Output {
 }
 
 /// `clear aaa local user {fail-attempts|lockout} {all|username NAME}`
-pub(super) fn clear(desk: &Desk, arguments: &Arguments, _: &Answers<'_>) -> Result<String, Refusal> {
-    let name = arguments.get("name");
-    let found = desk.views.lockout.forget(name);
-    desk.views.ordered();
+///
+/// The log says who did it: whoever guesses must not be able to begin anew unseen.
+pub(super) fn clear(context: &Context, arguments: &Arguments, _: &mut dyn Write) -> Outcome {
+    let (views, name) = (&context.desk.views, arguments.get("name"));
+    let found = views.lockout.forget(name);
+    views.ordered();
+    let who = context.caller.line.map_or_else(|| "control socket".to_owned(), |line| views.lines.who(line));
     match name {
-        None => tracing::warn!("%AAA-5-USER_UNLOCKED: All users unlocked"),
+        None => tracing::warn!("%AAA-5-USER_UNLOCKED: All users unlocked by {who}"),
         Some(name) if found => {
-            tracing::warn!("%AAA-5-USER_UNLOCKED: User {} unlocked", Untrusted::new(name));
+            tracing::warn!("%AAA-5-USER_UNLOCKED: User {} unlocked by {who}", Untrusted::new(name));
         }
         Some(name) => {
-            return Err(Refusal::Failed(format!("{} has failed no login", Untrusted::new(name))));
+            return Ok(Err(Refusal::Failed(format!("{} has failed no login", Untrusted::new(name)))));
         }
     }
-    Ok(String::new())
+    Ok(Ok(()))
 }
 
 /// Who waits.
@@ -87,7 +90,7 @@ impl Layout for Lockouts {
         writeln!(out)?;
         writeln!(out, "{}", line("Local-user", "Lock time", "Until", "Source", "Failures"))?;
         for locked in &snapshot.lockouts {
-            let name = locked.whose.user().map_or_else(|| "(others)".to_owned(), ToString::to_string);
+            let name = locked.whose.user().map_or_else(|| "(others)".to_owned(), named);
             let name = match locked.whose.enable() {
                 Some(level) => format!("{name} (enable {level})"),
                 None => name,
@@ -103,34 +106,79 @@ impl Layout for Lockouts {
     }
 }
 
+/// A name as the text has it: in quotes if a stranger chose one that looks like something of ours,
+/// as `admin (enable 15)` does.
+fn named(user: &Untrusted) -> String {
+    let shown = user.to_string();
+    match shown.is_empty() || shown.contains([' ', '(', '"']) {
+        true => format!("\"{shown}\""),
+        false => shown,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::table::{self, Run};
     use crate::base::clock::now;
-    use crate::manage::desk::{Answers, PRIVILEGED, Refusal};
+    use crate::base::console_lines::LineName;
+    use crate::base::format::Format;
+    use crate::exec::command::Caller;
+    use crate::manage::desk::{PRIVILEGED, Refusal};
     use std::net::IpAddr;
 
-    /// The command ends the lock-out of the user that it names, and of nobody else.
+    /// The command ends the lock-out of the user that it names, and of nobody else, and says who
+    /// gave it.
     #[test]
     fn clear_ends_a_lockout() {
+        use tracing_subscriber::layer::SubscriberExt as _;
         let desk = crate::views::tests::desk();
+        // the example has `no logging on`
+        desk.views.logging.configure(&hubward_config::model::Config::default());
         let lockout = &desk.views.lockout;
         let (from, now) = (IpAddr::from([192, 0, 2, 1]), now());
-        let give = |line: &str| {
-            let (row, arguments) = table::find(line, PRIVILEGED).unwrap();
-            let Run::Manage(run) = row.run else { panic!("{line}") };
-            run(&desk, &arguments, &Answers::usual())
+        let place = desk.views.lines.enter([LineName::Vty(0)], "admin", "10.1.1.50", PRIVILEGED, now);
+        let vty = place.as_ref().map(|place| place.line);
+        let give = |line: &str, privilege: u8, at: Option<LineName>| {
+            let mut out = Vec::new();
+            let caller = Caller { privilege, format: Format::Modern, line: at };
+            let done = crate::exec::run(line, caller, &desk, &mut out).unwrap();
+            assert_eq!(out, b"");
+            done
         };
-        (0..5).for_each(|_| lockout.failed(from, "anna", now));
-        (0..4).for_each(|_| lockout.failed(from, "bert", now));
-        assert_eq!(desk.views.snapshot().lockouts.len(), 2);
-        assert_eq!(give("clear aaa local user lockout username anna"), Ok(String::new()));
-        assert_eq!(lockout.wait(from, "anna", now), None);
-        assert!(lockout.wait(from, "bert", now).is_some());
-        assert_eq!(desk.views.snapshot().lockouts.len(), 1);
-        assert!(matches!(give("clear aaa local user lockout username anna"), Err(Refusal::Failed(_))));
-        assert_eq!(give("clear aaa local user fail-attempts all"), Ok(String::new()));
-        assert_eq!(lockout.wait(from, "bert", now), None);
-        assert!(table::find("clear aaa local user lockout all", 1).is_err());
+        // so many failures that the waits outlast a pause of the machine
+        (0..8).for_each(|_| lockout.failed(from, "anna", now));
+        (0..8).for_each(|_| lockout.failed(from, "bert", now));
+        lockout.passed(from, "carl", now);
+        let of = |name: &str| lockout.wait(from, name, now);
+        let log = tracing_subscriber::registry()
+            .with(crate::log::layer::BufferLayer(std::sync::Arc::clone(&desk.views.logging)));
+        tracing::subscriber::with_default(log, || {
+            assert!(of("anna").is_some() && of("bert").is_some());
+            assert_eq!(give("clear aaa local user lockout username Anna", PRIVILEGED, vty), Ok(()));
+            assert_eq!(of("anna"), None);
+            assert!(of("bert").is_some());
+            let left = &desk.views.snapshot().lockouts;
+            assert!(
+                left.iter().all(|locked| locked.whose.user().is_some_and(|user| user.to_string() == "bert"))
+            );
+            let again = give("clear aaa local user lockout username anna", PRIVILEGED, vty);
+            assert!(matches!(again, Err(Refusal::Failed(_))));
+            assert!(give("clear aaa local user lockout all", 1, vty).is_err());
+            assert!(of("bert").is_some());
+            assert_eq!(give("clear aaa local user fail-attempts all", PRIVILEGED, None), Ok(()));
+            assert_eq!(of("bert"), None);
+        });
+        let lines = desk.views.logging.buffer.view().lines;
+        let text: String = lines.iter().map(|line| format!("{line:?}\n")).collect();
+        assert!(text.contains("User Anna unlocked by admin on vty0 (10.1.1.50)"), "{text}");
+        assert!(text.contains("All users unlocked by control socket"), "{text}");
+    }
+
+    #[test]
+    fn a_name_that_looks_like_something_of_ours_is_in_quotes() {
+        let shown = |name: &str| super::named(&hubward_proto::names::Untrusted::new(name));
+        assert_eq!(shown("gfullage@example.org"), "gfullage@example.org");
+        for name in ["admin (enable 15)", "(others)", "", "\"a\" b"] {
+            assert_eq!(shown(name), format!("\"{name}\""));
+        }
     }
 }

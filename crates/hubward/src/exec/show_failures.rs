@@ -40,7 +40,10 @@ pub(super) fn why(context: &Context, arguments: &Arguments) -> Output {
             locked.whose.source().to_string() == *who || user.as_ref() == Some(who)
         }
     };
-    let lockouts = context.snapshot.lockouts.iter().filter(of);
+    // as for `show aaa local user lockout`: strangers type passwords where a name belongs
+    let lockouts: &[LockedOut] =
+        if context.caller.privilege >= PRIVILEGED { &context.snapshot.lockouts } else { &[] };
+    let lockouts = lockouts.iter().filter(of);
     let mut rows = explained(context, about);
     if who.is_none() {
         rows.truncate(NEWEST);

@@ -30,7 +30,7 @@ pub(crate) struct Row {
 pub(crate) enum Run {
     /// Shows something of a snapshot.
     Show(fn(&Context, &Arguments) -> Output),
-    /// Does something that takes time, and prints its progress.
+    /// Does something that takes time, and prints its progress, or that depends on who gives it.
     Tell(fn(&Context, &Arguments, &mut dyn Write) -> Outcome),
     /// Does something with configurations, or ends the gateway; may ask before.
     Manage(fn(&Desk, &Arguments, &Answers<'_>) -> Result<String, Refusal>),
@@ -71,7 +71,11 @@ pub(crate) const ROWS: &[Row] = &[
     manage("undebug all", debug::off),
     manage("undebug crypto {engine|ipsec|isakmp}", debug::off),
     manage("undebug crypto condition peer ipv4 <A.B.C.D:address>", debug::off),
-    manage("clear aaa local user {fail-attempts|lockout} {all|username <name>}", lockout::clear),
+    Row {
+        form: "clear aaa local user {fail-attempts|lockout} {all|username <name>}",
+        privilege: PRIVILEGED,
+        run: Run::Tell(lockout::clear),
+    },
     manage("clear crypto guard [<network>]", show_guard::clear),
     manage("reload", manage::reload),
     manage("write [memory]", manage::write),

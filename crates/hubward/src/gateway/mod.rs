@@ -21,6 +21,7 @@ use crate::check;
 use crate::choices::Choices;
 use crate::dataplane::Shared;
 use crate::gateway::asks::Asks;
+use crate::gateway::asks::files::Kind;
 use crate::gateway::drive::{Drives, Reports, drive};
 use crate::gateway::known::KnownPeers;
 use crate::gateway::memory::Memory;
@@ -614,7 +615,7 @@ impl Gateway {
         }
         self.install(Arc::new(parsed))?;
         if let Some(save) = startup::unsaved(&self.views, before.document.print(), &text) {
-            self.asks.files.later("unsaved", save);
+            self.asks.files.later(Kind::Unsaved, save);
         }
         self.views.note_saved(&text);
         Ok(())
@@ -658,7 +659,7 @@ impl Gateway {
         // what happened until now happened to the interfaces of the old one
         self.hear();
         let (state, names) = (self.state.clone(), machine.faces.names.clone());
-        self.asks.files.later("names", move || guard::mapping::remember(&state, &names));
+        self.asks.files.later(Kind::Names, move || guard::mapping::remember(&state, &names));
         check::tell(&parsed, Some(&self.parsed));
         self.parsed = parsed;
         self.translation = translation;

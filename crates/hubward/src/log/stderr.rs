@@ -3,6 +3,7 @@
 //! least of all: what cannot be written at once is left out there, and is still in the log's buffer.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,6 +13,8 @@ static LEFT_OUT: AtomicU64 = AtomicU64::new(0);
 /// Bytes that a pipe takes at once if it can be written to at all (`PIPE_BUF`); what is longer is
 /// cut.
 const AT_ONCE: usize = 4096;
+/// The end of a line that was cut.
+const CUT: &str = " …\n";
 
 /// Writes lines to standard error, if that is possible at once. Never returns an error.
 pub(crate) struct Stderr;
@@ -36,15 +39,22 @@ fn write(out: &mut (impl Write + AsFd), line: &[u8], left_out: &AtomicU64) {
             left_out.fetch_sub(lost, Ordering::Relaxed);
         }
     }
-    let start = line.get(..AT_ONCE - 1).filter(|_| line.len() > AT_ONCE);
-    let written = takes_more(out.as_fd())
-        && match start {
-            Some(start) => out.write_all(start).and_then(|()| out.write_all(b"\n")).is_ok(),
-            None => out.write_all(line).is_ok(),
-        };
+    let written = takes_more(out.as_fd()) && out.write_all(&at_once(line)).is_ok();
     if !written {
         left_out.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+/// As much of a line as is written at once, without a part of a character at its end.
+fn at_once(line: &[u8]) -> Cow<'_, [u8]> {
+    if line.len() <= AT_ONCE {
+        return Cow::Borrowed(line);
+    }
+    let room = AT_ONCE - CUT.len();
+    let continues = |at: &usize| line.get(*at).is_some_and(|byte| byte & 0xc0 == 0x80);
+    // a character of UTF-8 has at most four bytes
+    let end = (room - 3..=room).rev().find(|at| !continues(at)).unwrap_or(room);
+    Cow::Owned([line.get(..end).unwrap_or_default(), CUT.as_bytes()].concat())
 }
 
 /// Whether a write would not wait. A file always says so.
@@ -68,20 +78,46 @@ mod tests {
         let (reader, writer) = io::pipe().unwrap();
         let (mut writer, left_out) = (File::from(std::os::fd::OwnedFd::from(writer)), AtomicU64::new(0));
         let mut reader = File::from(std::os::fd::OwnedFd::from(reader));
-        for _ in 0..10_000 {
+        // however much a pipe holds here
+        while left_out.load(Ordering::Relaxed) == 0 {
             write(&mut writer, b"a line of the log, which is about as long as this one\n", &left_out);
         }
-        write(&mut writer, &[b'x'; 100_000], &left_out);
+        for _ in 0..1_000 {
+            write(&mut writer, &[b'x'; 100_000], &left_out);
+        }
         let lost = left_out.load(Ordering::Relaxed);
-        assert!(lost > 1_000, "{lost}");
+        assert_eq!(lost, 1_001);
         let mut half = vec![0; 1 << 15];
-        reader.read_exact(&mut half).unwrap();
+        assert!(reader.read(&mut half).unwrap() > 0);
         write(&mut writer, b"the end\n", &left_out);
         drop(writer);
         let mut rest = String::new();
         reader.read_to_string(&mut rest).unwrap();
         assert!(rest.ends_with(&format!("{lost} lines of the log could not be written here\nthe end\n")));
         assert_eq!(left_out.load(Ordering::Relaxed), 0);
+    }
+
+    /// A line that a pipe may not take at once is cut where a character ends, and says so.
+    #[test]
+    fn a_long_line_is_cut() {
+        let whole = [b"x".repeat(AT_ONCE - 1), b"\n".to_vec()].concat();
+        assert_eq!(&*at_once(&whole), &*whole);
+        for character in ["x", "é", "…", "🔑"] {
+            for before in ["", "a", "ab", "abc"] {
+                let line = format!("{before}{}\n", character.repeat(AT_ONCE));
+                let (reader, writer) = io::pipe().unwrap();
+                let (left_out, mut reader) = (AtomicU64::new(0), reader);
+                write(&mut File::from(std::os::fd::OwnedFd::from(writer)), line.as_bytes(), &left_out);
+                let mut text = String::new();
+                reader.read_to_string(&mut text).unwrap();
+                let start = text.strip_suffix(CUT).unwrap();
+                assert!(line.starts_with(start) && start.ends_with(character), "{character}");
+                assert!((AT_ONCE - 3..=AT_ONCE).contains(&text.len()), "{}", text.len());
+                assert_eq!(left_out.load(Ordering::Relaxed), 0);
+            }
+        }
+        // what is no text is cut all the same
+        assert_eq!(at_once(&[0x80; 10_000]).len(), AT_ONCE);
     }
 
     /// A disk that is full and a reader that is gone cost the line and nothing else.

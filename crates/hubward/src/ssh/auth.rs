@@ -2,7 +2,7 @@
 
 use crate::base::clock::now;
 use crate::base::console_lines::LineName;
-use crate::base::lockout;
+use crate::base::lockout::Account;
 use crate::gateway::aaa;
 use crate::manage::desk::Desk;
 use crate::shell::enabled::Enabled;
@@ -159,8 +159,8 @@ impl Enable {
 
     /// Whether a password is right, at this time. What a user fails here counts against nobody else.
     fn at(views: &Views, from: IpAddr, user: &str, level: u8, given: &str, now: Instant) -> Enabled {
-        let name = lockout::of_enable(level, user);
-        if let Some(wait) = views.lockout.wait(from, &name, now) {
+        let account = Account::Enable(level, user);
+        if let Some(wait) = views.lockout.wait(from, account, now) {
             tracing::warn!(
                 "`enable` of {user} from {from} is not checked for {} s: too many failures",
                 wait.as_secs() + 1
@@ -169,8 +169,8 @@ impl Enable {
         }
         let outcome = Self::outcome(&views.parsed().config, level, given);
         match outcome {
-            Enabled::Right => views.lockout.passed(from, &name, now),
-            Enabled::Wrong => views.lockout.failed(from, &name, now),
+            Enabled::Right => views.lockout.passed(from, account, now),
+            Enabled::Wrong => views.lockout.failed(from, account, now),
             Enabled::NotSet => {}
         }
         outcome

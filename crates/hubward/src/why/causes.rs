@@ -223,7 +223,9 @@ fn refused(refusal: &Refusal, failure: &Failure, parsed: &Parsed, policy: &Polic
         .line(acl_lines(parsed, policy, |_| true))
         .advise("There: fewer and wider lines in its crypto access list.")
         .advise("Here: each line of the crypto access lists of the map allows one more; list the peer's networks in a `match address` of its entry."),
-        Refusal::TooFast | Refusal::TooManyHalfOpen | Refusal::TooManyOfSource => flood(refusal, peer),
+        Refusal::TooFast | Refusal::TooFastTogether | Refusal::TooManyHalfOpen | Refusal::TooManyOfSource => {
+            flood(refusal, peer)
+        }
         other => Explanation::new("refused", format!("{peer}: {other}.")),
     }
 }
@@ -237,12 +239,16 @@ fn flood(refusal: &Refusal, peer: IpAddr) -> Explanation {
     let (burst, known) = (limits::PHASE1_BURST, limits::KNOWN_TIME.as_secs() / 3600);
     let a_second = |refill: Duration| Duration::from_secs(1).div_duration_f64(refill).round();
     let (new, here) = (a_second(limits::PHASE1_REFILL), a_second(limits::PHASE1_REFILL_KNOWN));
+    let (burst_all, all) = (limits::PHASE1_BURST_ALL, a_second(limits::PHASE1_REFILL_ALL));
     let half_open = limits::HALF_OPEN_TIME.as_secs();
     match refusal {
-        Refusal::TooFast => out.advise(format!("Here: nothing is blocked, and there is nothing to clear. {peer} may begin {burst} times at once, and then {new} times a second, or {here} if a peer there was established within {known} hours; the next attempt within that is answered.")),
+        Refusal::TooFast => out.advise(format!("Here: nothing is blocked, and there is nothing to clear. {peer} may initiate {burst} times at once, and then {new} times a second, or {here} if a peer there was established within {known} hours; the next attempt within that is answered.")),
+        Refusal::TooFastTogether => out
+            .advise(format!("Here: nothing is blocked, and there is nothing to clear. Addresses where no peer was established within {known} hours may together initiate {burst_all} times at once, and then {all} times a second; so may the others. {peer} is answered as soon as one of its attempts is within that."))
+            .advise("Probably somebody floods this router, or very many peers lost their tunnels at once: `show crypto isakmp sa` lists who is half-open. Filter a flood in front of this router."),
         Refusal::TooManyOfSource => out
             .advise(format!("Here: `show crypto isakmp sa` lists the SAs of {peer}, and `clear crypto session remote {peer}` ends them."))
-            .advise("There: something begins again and again without deleting what it had."),
+            .advise("There: something initiates again and again without deleting what it had."),
         _ => out.advise(format!("Here: nothing is blocked. An attempt that its peer does not continue makes room after {half_open} s at the latest; `show crypto isakmp sa` lists them.")),
     }
 }

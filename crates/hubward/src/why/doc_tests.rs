@@ -176,6 +176,7 @@ fn refusals() -> Vec<(Ipv4Addr, Refusal)> {
         spoke(Refusal::Hash),
         spoke(Refusal::NotOffered),
         spoke(Refusal::TooFast),
+        spoke(Refusal::TooFastTogether),
         spoke(Refusal::TooManyOfSource),
         spoke(Refusal::TooMany),
         spoke(Refusal::TooManyChildren { limit: 258 }),

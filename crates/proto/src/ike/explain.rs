@@ -83,8 +83,11 @@ pub enum Refusal {
     #[error("this address has as many ISAKMP SAs as one may have")]
     TooManyOfSource,
     /// One address initiates phase 1 too often.
-    #[error("this address begins phase 1 too often")]
+    #[error("this address initiates phase 1 too often")]
     TooFast,
+    /// All addresses together initiate phase 1 too often: all known ones, or all others.
+    #[error("all addresses together initiate phase 1 too often")]
+    TooFastTogether,
     /// The message id was used before on this SA: the message is replayed, or one too many.
     #[error("the message id {0:#010x} was used before")]
     MessageIdUsed(u32),

@@ -30,6 +30,15 @@ impl Bucket {
     }
 }
 
+/// Which bucket of an [`Account`] has no token left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Empty {
+    /// That of the source.
+    Source,
+    /// That of all sources together, whatever the source's own has.
+    All,
+}
+
 /// A token bucket for each source address, and one for all of them together. Sources that do not
 /// fit into the table have only the latter.
 #[derive(Debug)]
@@ -49,7 +58,10 @@ impl Account {
 
     /// Takes a token of a source and one of all, if there are both. A source that has none does not
     /// use up those of the others.
-    pub(crate) fn take(&mut self, source: IpAddr, now: Instant) -> bool {
+    ///
+    /// # Errors
+    /// Whose tokens are used up.
+    pub(crate) fn take(&mut self, source: IpAddr, now: Instant) -> Result<(), Empty> {
         let sweeps = self.swept.is_none_or(|last| last + self.each.refill <= now);
         if sweeps && !self.of_source.contains_key(&source) && self.of_source.len() >= limits::PACED_SOURCES {
             // sweeping visits all buckets, so it is not done for each message of a flood: no bucket
@@ -58,16 +70,14 @@ impl Account {
             self.swept = Some(now);
         }
         let bucket = self.of_source.get(&source).copied().unwrap_or_default();
-        let (own, total) = (bucket.without_one(self.each, now), self.total.without_one(self.all, now));
+        let total = self.total.without_one(self.all, now).ok_or(Empty::All)?;
+        let own = bucket.without_one(self.each, now).ok_or(Empty::Source)?;
         let has_own = self.of_source.contains_key(&source) || self.of_source.len() < limits::PACED_SOURCES;
-        let fits = own.is_some() && total.is_some();
-        if fits {
-            self.total = Bucket { full_at: total };
+        self.total = Bucket { full_at: Some(total) };
+        if has_own {
+            self.of_source.insert(source, Bucket { full_at: Some(own) });
         }
-        if fits && has_own {
-            self.of_source.insert(source, Bucket { full_at: own });
-        }
-        fits
+        Ok(())
     }
 }
 
@@ -115,7 +125,7 @@ mod tests {
     }
 
     fn taken(account: &mut Account, source: IpAddr, now: Instant) -> usize {
-        (0..1000).filter(|_| account.take(source, now)).count()
+        (0..1000).filter(|_| account.take(source, now).is_ok()).count()
     }
 
     #[test]
@@ -132,9 +142,10 @@ mod tests {
     fn all_sources_have_a_rate_too() {
         let mut account = Account::new(EACH, Rate { burst: 100, ..ALL });
         assert_eq!(taken(&mut account, source(1), NOW), 64);
-        assert_eq!(taken(&mut account, source(1), NOW), 0);
+        assert_eq!(account.take(source(1), NOW), Err(Empty::Source));
         assert_eq!(taken(&mut account, source(2), NOW), 36);
-        assert_eq!(taken(&mut account, source(3), NOW), 0);
+        assert_eq!(account.take(source(3), NOW), Err(Empty::All), "it has not taken any");
+        assert_eq!(account.take(source(1), NOW), Err(Empty::All), "its own would not help");
         assert_eq!(taken(&mut account, source(3), NOW + Duration::from_millis(20)), 10);
     }
 
@@ -144,11 +155,11 @@ mod tests {
     fn more_sources_than_buckets() {
         let mut account = Account::new(EACH, ALL);
         let most = u32::try_from(limits::PACED_SOURCES).unwrap();
-        assert!((0..most).all(|number| account.take(source(number), NOW)));
-        assert!((10_000..10_200).all(|number| account.take(source(number), NOW)));
+        assert!((0..most).all(|number| account.take(source(number), NOW).is_ok()));
+        assert!((10_000..10_200).all(|number| account.take(source(number), NOW).is_ok()));
         assert_eq!(account.of_source.len(), limits::PACED_SOURCES);
         let later = NOW + Duration::from_secs(1);
-        assert!((10_200..10_300).all(|number| account.take(source(number), later)));
+        assert!((10_200..10_300).all(|number| account.take(source(number), later).is_ok()));
         assert_eq!(account.of_source.len(), 100);
     }
 

@@ -2,7 +2,7 @@
 //! stored: what the guard remembers, and the interfaces' leases by DHCP.
 
 use crate::base::store::Store;
-use crate::gateway::asks::alarm::Alarm;
+use crate::gateway::asks::alarm::{Alarm, STATE};
 use crate::supervise::{BEAT, Heart, Supervisor};
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub(crate) fn start(supervisor: &Arc<Supervisor>, store: &Store) -> std::io::Res
     let work = move |heart: &Heart| {
         loop {
             heart.beat();
-            busy.during(|| heart.away(|| store.write_waiting(BEAT)));
+            busy.during(STATE, || heart.away(|| store.write_waiting(BEAT)));
         }
     };
     supervisor.spawn("store", work)?;

@@ -3,7 +3,7 @@
 //! question.
 
 use crate::base::inbox::Inbox;
-use crate::gateway::asks::alarm::{Alarm, Busy};
+use crate::gateway::asks::alarm::{Alarm, Busy, STATE};
 use crate::gateway::lease::Leases;
 use crate::supervise::{BEAT, Heart, Supervisor};
 use hubward_config::model::Pool;
@@ -117,7 +117,7 @@ impl Task {
                 Ok(order) => {
                     let orders = std::iter::once(order).chain(ordered.try_iter().take(TOGETHER - 1));
                     let orders: Vec<_> = orders.collect();
-                    busy.during(|| heart.away(|| self.carry_out(orders)));
+                    busy.during(STATE, || heart.away(|| self.carry_out(orders)));
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 // the gateway has ended

@@ -16,7 +16,7 @@
 //! have places and accounts of their own, which strangers cannot use up.
 
 use crate::ike::explain::Refusal;
-use crate::ike::pace::{Account, Rate};
+use crate::ike::pace::{Account, Empty, Rate};
 use crate::ike::v1::sa::{IsakmpSa, State};
 use crate::limits;
 use crate::names::ConnId;
@@ -225,16 +225,17 @@ impl Admission {
             return Err(Refusal::TooManyHalfOpen);
         }
         let account = self.accounts.get_mut(&(stage, lane));
-        match account.is_some_and(|account| account.take(source, now)) {
-            true => Ok(()),
-            false if crowded.is_some() => Err(Refusal::TooManyHalfOpen),
-            false => Err(Refusal::TooFast),
-        }
+        let taken = account.map_or(Err(Empty::All), |account| account.take(source, now));
+        taken.map_err(|empty| match empty {
+            _ if crowded.is_some() => Refusal::TooManyHalfOpen,
+            Empty::Source => Refusal::TooFast,
+            Empty::All => Refusal::TooFastTogether,
+        })
     }
 
     /// Whether this source is told once more why its first message is refused.
     pub(crate) fn may_tell(&mut self, source: IpAddr, now: Instant) -> bool {
-        self.notices.take(source, now)
+        self.notices.take(source, now).is_ok()
     }
 }
 
@@ -264,6 +265,24 @@ mod tests {
                 assert_eq!(taken(stage, lane), limits::PHASE1_BURST as usize, "{stage:?} {lane:?}");
             }
         }
+    }
+
+    /// A refusal says whose rate is used up: what helps is not the same.
+    #[test]
+    fn too_fast_alone_and_too_fast_together() {
+        let mut admission = Admission::default();
+        let mut refusal = |number: u32| {
+            let mut spend = || admission.spend(source(number), Stage::Answered, Lane::Stranger, NOW);
+            (0..=limits::PHASE1_BURST).find_map(|_| spend().err())
+        };
+        let crowd = limits::PHASE1_BURST_ALL / limits::PHASE1_BURST;
+        for number in 0..crowd - 1 {
+            assert_eq!(refusal(number), Some(Refusal::TooFast), "{number}");
+        }
+        assert_eq!(refusal(crowd - 1), Some(Refusal::TooFastTogether));
+        assert_eq!(refusal(crowd), Some(Refusal::TooFastTogether), "at its first attempt");
+        let known = admission.spend(source(0), Stage::Answered, Lane::Known, NOW);
+        assert_eq!(known, Ok(()), "known addresses have a rate of their own");
     }
 
     /// Admits SAs of a source until one is refused, or as many as this.
