@@ -133,6 +133,7 @@ pub(super) fn without_negation(line: &str) -> (&str, &str) {
     ("", line)
 }
 
+/// Lines as a text.
 pub(super) fn joined(lines: &[&str], tail: &[&str]) -> String {
     lines.iter().chain(tail).flat_map(|line| [*line, "\n"]).collect()
 }

@@ -4,20 +4,22 @@
 
 use super::outcome::Reason;
 use super::ways::Ways;
+use super::world::World;
 use crate::acl::Pattern;
 use crate::model::{Acl, Config, CryptoMap, EntryTerms, Interface, Key, KeyPeer, MapEntry, Profile, Route};
 use ipnet::{IpNet, Ipv4Net};
-use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// Lines of an access list whose packets leave by an interface without the map.
-pub(super) fn led_past(config: &Config, ways: &Ways<'_>, map: &str, terms: &EntryTerms) -> Vec<Reason> {
+pub(super) fn led_past(world: &World<'_>, map: &str, terms: &EntryTerms) -> Vec<Reason> {
+    let ways = &world.ways;
     if terms.reverse_route {
         return Vec::new();
     }
-    let list = terms.acl.as_ref().and_then(|name| config.acl(name));
+    let list = terms.acl.as_ref().and_then(|name| world.acl(name));
     let mut out = Vec::new();
-    for (line, net) in list.iter().flat_map(|acl| acl.permitted_destinations(config)) {
+    for (line, net) in list.iter().flat_map(|acl| acl.permitted_destinations(world.config)) {
         let net = IpNet::V4(net);
         let Some((blamed, interface)) = way(ways, net) else { continue };
         let bears = |interface: &Interface| interface.crypto_map.as_deref() == Some(map);
@@ -54,30 +56,11 @@ fn way<'c>(ways: &Ways<'c>, net: IpNet) -> Option<(u32, &'c Interface)> {
     if equal { None } else { Some((best.line, ways.leads_by(best)?)) }
 }
 
-/// Every key with the keyring it is in, in the order in which they are looked at.
-fn keys(config: &Config) -> impl Iterator<Item = (usize, &Key)> {
-    let rings = std::iter::once(&config.default_keys).chain(config.keyrings.iter().map(|ring| &ring.keys));
-    rings.enumerate().flat_map(|(ring, keys)| keys.iter().map(move |key| (ring, key)))
-}
-
-fn length(key: &Key, peer: IpAddr) -> Option<u8> {
-    match &key.peer {
-        KeyPeer::Address(net) => net.contains(&peer).then(|| net.prefix_len()),
-        KeyPeer::Hostname(_) => None,
-    }
-}
-
-/// The key that a peer has without a profile: the best of the first keyring that has one.
-fn key_of(config: &Config, peer: IpAddr) -> Option<&Key> {
-    let fitting = keys(config).filter_map(|(ring, key)| Some((ring, length(key, peer)?, key)));
-    fitting.min_by_key(|(ring, length, _)| (*ring, Reverse(*length))).map(|(_, _, key)| key)
-}
-
 /// `crypto map M client authentication list L` asks every peer without a profile for Xauth, those
 /// of other gateways too. `peers` are an entry's; a dynamic one has none, and serves those that no
 /// other entry of the map names.
 pub(super) fn xauth(
-    config: &Config,
+    world: &World<'_>,
     map: &CryptoMap,
     peers: Option<&[IpAddr]>,
     terms: &EntryTerms,
@@ -86,13 +69,19 @@ pub(super) fn xauth(
         return Vec::new();
     };
     let asked: Vec<_> = match peers {
-        Some(peers) => peers.iter().filter_map(|peer| key_of(config, *peer)).collect(),
+        Some(peers) => peers.iter().filter_map(|peer| world.keys.used(*peer)).collect(),
         None => {
-            let others: Vec<_> = map.entries.iter().flat_map(|entry| &entry.peers).collect();
+            let others: BTreeSet<IpAddr> =
+                map.entries.iter().flat_map(|entry| &entry.peers).copied().collect();
             // a key for many is that of clients, who can answer
-            let is_host = |key: &Key| matches!(&key.peer, KeyPeer::Address(net) if net.prefix_len() == net.max_prefix_len());
-            let serves = |key: &Key| is_host(key) && others.iter().all(|peer| length(key, **peer).is_none());
-            keys(config).map(|(_, key)| key).filter(|key| serves(key)).collect()
+            let host = |key: &Key| match &key.peer {
+                KeyPeer::Address(net) if net.prefix_len() == net.max_prefix_len() => Some(net.addr()),
+                KeyPeer::Address(_) | KeyPeer::Hostname(_) => None,
+            };
+            let serves = |key: &&Key| host(key).is_some_and(|peer| !others.contains(&peer));
+            let rings = world.config.keyrings.iter().map(|ring| &ring.keys);
+            let keys = std::iter::once(&world.config.default_keys).chain(rings).flatten();
+            keys.filter(serves).collect()
         }
     };
     let asked = asked.into_iter().filter(|key| !key.no_xauth);
@@ -117,12 +106,11 @@ pub(super) fn captured(first_dynamic: Option<u16>, entry: &MapEntry) -> Option<R
 
 /// A different key for exactly this peer, after a key for more peers that is found first: phase 1
 /// fails.
-pub(super) fn hidden_key(config: &Config, peers: &[IpAddr], terms: &EntryTerms) -> Vec<Reason> {
+pub(super) fn hidden_key(world: &World<'_>, peers: &[IpAddr], terms: &EntryTerms) -> Vec<Reason> {
     let mut out = Vec::new();
     for peer in peers.iter().filter(|_| terms.profile.is_none()) {
-        let Some(used) = key_of(config, *peer) else { continue };
-        let host = KeyPeer::Address(IpNet::from(*peer));
-        let own = keys(config).map(|(_, key)| key).find(|key| key.peer == host);
+        let Some(used) = world.keys.used(*peer) else { continue };
+        let own = world.keys.of_host(*peer);
         // keys that are not in clear text may be equal in a different encoding
         let is_clear = |key: &Key| key.key.kind() == 0;
         let is_other = |own: &&Key| is_clear(own) && is_clear(used) && own.key != used.key;

@@ -5,8 +5,10 @@ use super::defined::{ACCESS_LIST, DYNAMIC_MAP, KEYRING, LOGIN_LIST, NETWORK_LIST
 use super::group::undefined;
 use super::lines::{Block, Spelled};
 use super::networks::{Flow, permitted};
+use super::nulls::nulls;
 use super::outcome::{Outcome, Reason, Verdict};
-use super::world::{Applied, FoundKey, World, readable};
+use super::peer_keys::{FoundKey, readable};
+use super::world::{Applied, World};
 use crate::acl::selectors;
 use crate::document::Class;
 use crate::model::{
@@ -67,8 +69,8 @@ pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
                     found.lines(world.called(&format!("crypto map {} {}", of.name, entry.sequence)));
                 }
                 found.whole_map(of);
-                found.differs.extend(barren::led_past(config, &world.ways, &of.name, &entry.terms));
-                found.differs.extend(barren::xauth(config, of, None, &entry.terms));
+                found.differs.extend(barren::led_past(world, &of.name, &entry.terms));
+                found.differs.extend(barren::xauth(world, of, None, &entry.terms));
             }
             found.terms(&entry.terms);
             let names_list = |line: &&Spelled<'_>| {
@@ -115,13 +117,12 @@ fn fixed(world: &World<'_>, map: &CryptoMap, name: &str, entry: &MapEntry) -> Ve
     found.unread(blocks.find_map(Block::unread).filter(|_| lacks_some));
     found.unknown |= entry.terms.acl.is_none() && !found.missing.is_empty();
     found.vrfs(Some(&entry.peers), &entry.terms);
-    let config = world.config;
     if matches!(world.applied(&map.name), Applied::Yes) {
-        found.differs.extend(barren::led_past(config, &world.ways, &map.name, &entry.terms));
+        found.differs.extend(barren::led_past(world, &map.name, &entry.terms));
     }
-    found.differs.extend(barren::xauth(config, map, Some(&entry.peers), &entry.terms));
+    found.differs.extend(barren::xauth(world, map, Some(&entry.peers), &entry.terms));
     found.differs.extend(barren::captured(world.first_dynamic(&map.name), entry));
-    found.differs.extend(barren::hidden_key(config, &entry.peers, &entry.terms));
+    found.differs.extend(barren::hidden_key(world, &entry.peers, &entry.terms));
     if !entry.peers.is_empty() {
         found.keys(Some(&entry.peers), &entry.terms, false);
     }
@@ -433,7 +434,7 @@ impl<'w, 'p> Found<'w, 'p> {
     /// Transform sets, access list and profile.
     fn terms(&mut self, terms: &EntryTerms) {
         self.transform_sets(terms);
-        for (line, destination, _) in super::nulls::nulls(self.world.config, terms) {
+        for (line, destination) in nulls(self.world, terms) {
             let text = format!("packets to {destination} are dropped by this route, as on a router");
             self.differs.push(Reason::new(line, text));
         }

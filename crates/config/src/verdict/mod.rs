@@ -13,10 +13,11 @@ pub(crate) mod kinds;
 pub(crate) mod lines;
 mod link;
 mod networks;
-pub(crate) mod nulls;
+mod nulls;
 mod orphan;
 mod other;
 mod outcome;
+mod peer_keys;
 pub(crate) mod ways;
 mod world;
 

@@ -5,16 +5,17 @@ use super::kinds::{is_template, is_tunnel, takes_card};
 use super::lines::{Block, Spelled};
 use super::networks::Flow;
 use super::outcome::Reason;
-use super::ways::Ways;
+use super::peer_keys::{FoundKey, PeerKeys};
+use super::ways::{Ways, nets};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::Class;
 use crate::interface_name::long_name;
 use crate::model::{
-    Acl, Config, CryptoMap, Group, Interface, InterfaceKind, IsakmpPolicy, KeyPeer, Keyring,
-    PeerAuthentication, Profile,
+    Acl, Config, CryptoMap, Group, Interface, InterfaceKind, IsakmpPolicy, Keyring, PeerAuthentication,
+    Profile,
 };
+use crate::nets::Nets;
 use crate::parsed::Parsed;
-use crate::secret::Password;
 use crate::slip::near;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,6 +41,9 @@ pub(super) struct World<'p> {
     /// Names that were asked after.
     asked: Cell<usize>,
     pub(super) ways: Ways<'p>,
+    /// The networks of interfaces that are not shut, of whatever table.
+    pub(super) attached: Nets<()>,
+    pub(super) keys: PeerKeys<'p>,
     pub(super) of_vrfs: OfVrfs<'p>,
     named: Named<'p>,
     index: Index<'p>,
@@ -66,19 +70,6 @@ pub(super) enum Applied {
     NotHere(Vec<Reason>),
     /// On none that is up.
     Nowhere(Option<Reason>),
-}
-
-/// A key for a peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum FoundKey {
-    Readable,
-    /// There is one, in this line, that cannot be read.
-    Unreadable(u32),
-    None,
-}
-
-pub(super) fn readable(key: &Password) -> bool {
-    matches!(key.kind(), 0 | 7)
 }
 
 impl<'p> World<'p> {
@@ -116,6 +107,8 @@ impl<'p> World<'p> {
             defined: Defined::of(config),
             asked: Cell::new(0),
             ways,
+            attached: attached(config),
+            keys: PeerKeys::new(config),
             of_vrfs: OfVrfs::default(),
             named,
             index,
@@ -359,26 +352,13 @@ impl<'p> World<'p> {
 
     /// A key for a peer, or for anybody, in a profile's keyrings or in all.
     pub(super) fn key(&self, peer: Option<IpAddr>, profile: Option<&Profile>) -> FoundKey {
-        let only: &[String] = profile.map_or(&[], |profile| &profile.keyrings);
-        let searched = |name: &str| only.is_empty() || only.iter().any(|known| known == name);
-        let default = self.config.default_keys.iter().filter(|_| searched("default"));
-        let rings =
-            self.config.keyrings.iter().filter(|ring| searched(&ring.name)).flat_map(|ring| &ring.keys);
-        let fits = |of: &KeyPeer| match (of, peer) {
-            (KeyPeer::Address(net), Some(peer)) => net.contains(&peer),
-            // host names are not resolved
-            (KeyPeer::Hostname(_), Some(_)) => false,
-            (_, None) => true,
-        };
-        let mut found = FoundKey::None;
-        for key in default.chain(rings).filter(|key| fits(&key.peer)) {
-            if readable(&key.key) {
-                return FoundKey::Readable;
-            }
-            found = FoundKey::Unreadable(key.line);
-        }
-        found
+        self.keys.found(peer, profile.map_or(&[], |profile| &profile.keyrings))
     }
+}
+
+fn attached(config: &Config) -> Nets<()> {
+    let up = config.interfaces.iter().filter(|interface| !interface.shutdown);
+    Nets::new(up.flat_map(nets).map(|net| (*net, ())))
 }
 
 /// What is looked up by its own name, of which the first counts.
