@@ -41,6 +41,7 @@ struct Line {
 /// What a test gets.
 struct Site<'a> {
     gateway: &'a mut Gateway,
+    inbox: &'a Inbox,
     peer: &'a NetNs,
 }
 
@@ -110,8 +111,8 @@ fn with_gateway(name: &str, config: &str, test: impl FnOnce(Site<'_>) + Send) {
         let (supervisor, logging) = (Supervisor::new(), Arc::new(Logging::default()));
         let (parsed, status) = check::started(&file, config, &choices).unwrap();
         let built = build(&arguments, parsed, status, choices, &supervisor, logging).unwrap();
-        let Built { mut gateway, store, .. } = built;
-        test(Site { gateway: &mut gateway, peer: &peer });
+        let Built { mut gateway, inbox, store, .. } = built;
+        test(Site { gateway: &mut gateway, inbox: &inbox, peer: &peer });
         supervisor.stop();
         store.close();
     })
@@ -355,6 +356,33 @@ fn peer_config() -> String {
         .replace("10.1.1.0 0.0.0.255 10.2.2.0 0.0.0.255", "10.2.2.0 0.0.0.255 10.1.1.0 0.0.0.255")
         .replace("ip address 10.1.1.1", "ip address 10.2.2.1")
         .replace("ip route 10.2.2.0", "ip route 10.1.1.0")
+}
+
+/// First messages of a peer have their own lane in the inbox: while the configuration names its
+/// address, and once it has authenticated from there.
+#[test]
+fn the_inbox_knows_peers_of_the_configuration_and_those_that_authenticated() {
+    let anybody =
+        CONFIG.replace("key secret address 192.0.2.2", "key secret address 0.0.0.0 0.0.0.0").replace(
+            "crypto map M 10 ipsec-isakmp\n set peer 192.0.2.2\n set transform-set AES\n match address A\n",
+            "crypto dynamic-map D 10\n set transform-set AES\n crypto map M 10 ipsec-isakmp dynamic D\n",
+        );
+    with_gateway("known", CONFIG, |mut site| {
+        let known = site.inbox.known();
+        let knows = |address: &str| known.contains(address.parse().unwrap());
+        assert!(knows("192.0.2.2") && !knows("192.0.2.3"));
+        site.install(&CONFIG.replace("192.0.2.2\n", "192.0.2.3\n")).unwrap();
+        assert!(!knows("192.0.2.2") && knows("192.0.2.3"));
+        site.install(&anybody).unwrap();
+        assert!(!knows("192.0.2.2") && !knows("192.0.2.3"));
+        let mut caller = Caller::new(&site, &peer_config());
+        assert!(caller.call(&mut site));
+        site.gateway.effects();
+        assert!(!knows("192.0.2.2"), "it has said only what it wants");
+        drop(caller);
+        Caller::new(&site, &peer_config()).talk(&mut site);
+        assert!(knows("192.0.2.2"));
+    });
 }
 
 /// What the log is given, each with what `look` says at that moment.

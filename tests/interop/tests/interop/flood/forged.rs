@@ -1,5 +1,5 @@
 //! First messages of main mode and of aggressive mode from 100,000 forged addresses, for twenty
-//! seconds, while the branches are 60 ms away: 20,000 and 400 a second, more than a debug build
+//! seconds, while the branches are 60 ms away: 40,000 and 800 a second, more than a debug build
 //! answers.
 //!
 //! ```text
@@ -33,8 +33,8 @@ use crate::soak::resident;
 const FLOOD: Duration = secs(20);
 const FIRST_PART: Duration = secs(12);
 /// First messages a second, of both modes: one in fifty is of aggressive mode. A debug build of the
-/// hub answers about 9,000 and drops the others in front of the engine.
-const RATE: u64 = 20_400;
+/// hub drops some in front of the engine, for which they are too many.
+const RATE: u64 = 40_800;
 const OF_AGGRESSIVE: u64 = 51;
 /// A branch that starts anew is back: its messages are not lost, or one of the first two is, which
 /// strongSwan repeats after 4 s and after 11 s.
@@ -203,7 +203,10 @@ pub(super) fn first_messages(lab: &Lab) -> Result<()> {
     })?;
     let [taken, full] = datagrams(&net.hub)?;
     println!("{sent} first messages; the hub's sockets took {taken} datagrams, {full} found them full");
-    ensure!(sent > RATE * FLOOD.as_secs() * 9 / 10 && taken > 9 * full, "not the flood that was meant");
+    ensure!(sent > RATE * FLOOD.as_secs() / 2 && taken > 9 * full, "not the flood that was meant");
+    let log = hub.log();
+    let overrun = log.lines().find(|line| line.contains("IKE messages were dropped"));
+    println!("{}", overrun.unwrap_or("the hub was fast enough for all of them"));
     println!("memory {before} KiB, at most {highest} KiB");
     let (mut lost, mut all) = (0, 0);
     for one in traffic {
