@@ -2,8 +2,7 @@
 //! `xtask/layers.toml`.
 //!
 //! A crate's files form rooms: a folder, or a file next to the folders. Rooms are in rows, and a
-//! file may use only its own room or lower rows. In crates without `knots`, circles of files are
-//! not allowed either.
+//! file may use only its own room or lower rows. Circles of files are not allowed either.
 //!
 //! Every path counts: `use`, `pub use`, qualified paths, `super::`, and paths inside macro calls.
 //! Links in comments and test modules (`#[cfg(test)]`) do not.
@@ -38,9 +37,6 @@ struct Crate {
     /// the longest name that fits. Empty: only circles are looked for.
     #[serde(default)]
     rows: Vec<Vec<String>>,
-    /// Circles of files are allowed: they are known, and not yet untied.
-    #[serde(default)]
-    knots: bool,
 }
 
 /// A module's path within its crate, without the crate's name.
@@ -84,9 +80,7 @@ fn faults(workspace: &Path, order: &Path) -> Result<Vec<String>> {
         let graph = Graph::read(&workspace.join(&of.path)).with_context(|| of.path.clone())?;
         ensure!(graph.files.len() > 1, "{}: no modules", of.path);
         graph.upwards(workspace, &of, &mut faults);
-        if !of.knots {
-            graph.circles(workspace, &mut faults);
-        }
+        graph.circles(workspace, &mut faults);
     }
     Ok(faults)
 }
