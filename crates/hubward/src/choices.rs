@@ -14,6 +14,9 @@ use hubward_proto::policy::Overlap;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+/// Interfaces that a message names.
+const INTERFACES: usize = 16;
+
 /// The options of `check` and `run`.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Options {
@@ -65,10 +68,20 @@ impl Options {
     /// The links of interfaces: those of the mapping file, unless `--map` names the same interface,
     /// and those of `--map`.
     pub(crate) fn maps(&self) -> Vec<String> {
+        self.maps_with_places().into_iter().map(|(pair, _)| pair).collect()
+    }
+
+    /// The same, and where each of them was given, for messages.
+    fn maps_with_places(&self) -> Vec<(String, String)> {
         let of = |pair: &str| pair.split_once('=').map(|(ios, _)| hubward_config::long_name(ios));
         let is_given = |pair: &&String| self.map.iter().any(|given| of(given) == of(pair));
-        let of_file = self.mapping.iter().flat_map(|mapping| &mapping.map);
-        of_file.filter(|pair| !is_given(pair)).chain(&self.map).cloned().collect()
+        let of_file = self.mapping.iter().flat_map(|mapping| {
+            let place = |line: &usize| format!("{}: line {line}: ", mapping.file);
+            mapping.map.iter().zip(mapping.lines.iter().map(place))
+        });
+        let of_file = of_file.filter(|(pair, _)| !is_given(pair));
+        let of_options = self.map.iter().map(|pair| (pair, "--map ".to_string()));
+        of_file.chain(of_options).map(|(pair, place)| (pair.clone(), place)).collect()
     }
 
     /// Whether the mapping file says that something else gives the links their addresses.
@@ -89,6 +102,8 @@ pub(crate) struct Choices {
     given: Vec<String>,
     /// The interfaces that it names.
     mapped: Vec<String>,
+    /// Where each of them was given: `--map `, or the line of a mapping file.
+    places: Vec<String>,
     /// Names of verdicts, as they were given.
     pub(crate) without: Vec<String>,
     /// Lines that need not be enforced.
@@ -148,10 +163,10 @@ impl Choices {
         for item in items {
             allowed.add(&item)?;
         }
-        let given = options.maps();
+        let (given, places): (Vec<_>, Vec<_>) = options.maps_with_places().into_iter().unzip();
         let mapped = given.iter().map(|pair| Ok(pair_of(pair)?.0)).collect::<Result<_, WrongUse>>()?;
         let (without, overlap) = (options.all_without(), options.overlap);
-        Ok(Self { given, mapped, without, allowed, overlap })
+        Ok(Self { given, mapped, places, without, allowed, overlap })
     }
 
     /// Refuses links for interfaces that a configuration does not have, or that can have none.
@@ -159,17 +174,17 @@ impl Choices {
     /// # Errors
     /// The first of them.
     pub(crate) fn fit(&self, config: &Config) -> Result<(), WrongUse> {
-        for (place, name) in self.mapped.iter().enumerate() {
+        for (place, (name, given_at)) in self.mapped.iter().zip(&self.places).enumerate() {
             let why = if !config.interfaces.iter().any(|interface| interface.name == *name) {
-                "the configuration has no such interface"
+                format!("the configuration has no such interface; it has {}", with_a_link(config))
             } else if has_no_link(name) {
-                "tunnel interfaces and templates do not exist here, and no link can replace one"
+                "tunnel interfaces and templates do not exist here, and no link can replace one".to_string()
             } else if self.mapped.iter().take(place).any(|before| before == name) {
-                "it is mapped already"
+                "it is mapped already".to_string()
             } else {
                 continue;
             };
-            return Err(WrongUse(format!("--map {name}=…: {why}")));
+            return Err(WrongUse(format!("{given_at}{name}=…: {why}")));
         }
         Ok(())
     }
@@ -243,6 +258,18 @@ impl Choices {
             out.push_str(" --overlap newest");
         }
         out
+    }
+}
+
+/// The interfaces of a configuration that can have links, for a message.
+fn with_a_link(config: &Config) -> String {
+    let all = config.interfaces.iter().map(|interface| interface.name.as_str());
+    let all: Vec<_> = all.filter(|name| !has_no_link(name)).collect();
+    let named = all.get(..INTERFACES).unwrap_or(&all).join(", ");
+    match all.len().checked_sub(INTERFACES) {
+        _ if all.is_empty() => "none".to_string(),
+        Some(more @ 1..) => format!("{named} and {more} more"),
+        _ => named,
     }
 }
 
@@ -457,6 +484,32 @@ mod tests {
             let choices = Choices::of(&Options { map, ..Options::default() }).unwrap();
             assert_eq!(choices.fit(&config).is_ok(), fits, "{given:?}");
         }
+    }
+
+    /// The name may be of another router, or misspelt: the message says where it stands and what
+    /// there is.
+    #[test]
+    fn an_interface_that_is_not_there_is_told_with_its_place_and_with_those_that_are() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "# ours\n[interfaces]\nVlan1 = \"eth1\"\n\"gi0/0\" = \"eth0\"\n")
+            .unwrap();
+        let path = file.path().display().to_string();
+        let config =
+            hubward_config::parse("interface FastEthernet4\ninterface Vlan1\ninterface Tunnel1\n").config;
+        let told = |options: Options| Choices::of(&options).unwrap().fit(&config).unwrap_err().to_string();
+        let mapping = Some(Mapping::read(&path).unwrap());
+        let why = "the configuration has no such interface; it has FastEthernet4, Vlan1";
+        assert_eq!(
+            told(Options { mapping: mapping.clone(), ..Options::default() }),
+            format!("{path}: line 4: GigabitEthernet0/0=…: {why}")
+        );
+        // the option of the same interface replaces the line, and is what is wrong then
+        let map = vec!["Gi0/0=eth2".to_string()];
+        let given = told(Options { mapping, map, ..Options::default() });
+        assert_eq!(given, format!("--map GigabitEthernet0/0=…: {why}"));
+        let many: String = (0..18).map(|number| format!("interface FastEthernet0/{number}\n")).collect();
+        let listed = with_a_link(&hubward_config::parse(&many).config);
+        assert!(listed.ends_with("FastEthernet0/15 and 2 more"), "{listed}");
     }
 
     /// With the options that are printed nothing is missing and nothing refused any more.

@@ -1,7 +1,7 @@
 //! The terminal that a program was started from.
 
 use crate::error::{Context, Error};
-use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr};
 use std::os::fd::{AsFd, BorrowedFd};
 
 /// Whether a person is at the other end (colours, prompts, a pager).
@@ -53,6 +53,14 @@ impl Modes {
         tcgetattr(fd).ok().map(Self)
     }
 
+    /// The same modes, but what is typed is not shown.
+    #[must_use]
+    pub fn without_echo(&self) -> Self {
+        let mut silent = self.clone();
+        silent.0.local_modes.remove(LocalModes::ECHO);
+        silent
+    }
+
     /// Sets them again.
     pub fn restore(&self, fd: impl AsFd) {
         // a terminal that is gone has no modes
@@ -74,14 +82,13 @@ mod tests {
     #[test]
     fn the_echo_comes_back() {
         use rustix::pty::{OpenptFlags, grantpt, openpt, unlockpt};
-        use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+        use rustix::termios::{LocalModes, tcgetattr};
         let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&terminal).unwrap();
         unlockpt(&terminal).unwrap();
         let before = super::Modes::of(&terminal).unwrap();
-        let mut silent = tcgetattr(&terminal).unwrap();
-        silent.local_modes.remove(LocalModes::ECHO);
-        tcsetattr(&terminal, OptionalActions::Now, &silent).unwrap();
+        before.without_echo().restore(&terminal);
+        assert!(!tcgetattr(&terminal).unwrap().local_modes.contains(LocalModes::ECHO));
         before.restore(&terminal);
         assert!(tcgetattr(&terminal).unwrap().local_modes.contains(LocalModes::ECHO));
     }

@@ -45,8 +45,11 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     let folder = path.parent().context("a file without a folder")?;
     let cannot_write = || format!("cannot write {}", path.display());
-    let mut new =
-        tempfile::Builder::new().prefix(".hubward-").tempfile_in(folder).with_context(cannot_write)?;
+    let mut new = tempfile::Builder::new()
+        .prefix(".hubward-")
+        .tempfile_in(folder)
+        .map_err(nameless)
+        .with_context(cannot_write)?;
     new.write_all(bytes).with_context(cannot_write)?;
     if let Ok(old) = std::fs::metadata(&path) {
         give(new.as_file(), &path, &old);
@@ -55,6 +58,11 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     disk::sync(new.as_file(), &path).with_context(cannot_write)?;
     new.persist(&path).map_err(|error| error.error).with_context(cannot_write)?;
     File::open(folder).and_then(|opened| disk::sync(&opened, folder)).with_context(cannot_write)
+}
+
+/// An error without the name of a file that exists for a moment only, and means nothing to anybody.
+fn nameless(error: std::io::Error) -> std::io::Error {
+    error.raw_os_error().map_or_else(|| error.kind().into(), std::io::Error::from_raw_os_error)
 }
 
 /// Gives a new file the owner of another, if it has not. One who may not do that keeps the file.
@@ -126,5 +134,15 @@ mod tests {
         replace(&path, b"new").unwrap();
         let there = std::fs::metadata(&path).unwrap();
         assert_eq!((there.uid(), there.gid(), there.mode() & 0o777), (1, 2, 0o640));
+    }
+
+    /// An error names the file that was to be written, not the temporary one beside it.
+    #[test]
+    fn an_error_names_no_temporary_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("gone").join("hub.cfg");
+        let why = format!("{:#}", replace(&file, b"hostname Hub\n").unwrap_err());
+        assert!(why.contains("cannot write ") && why.contains("gone/hub.cfg"), "{why}");
+        assert!(!why.contains(".hubward-"), "{why}");
     }
 }

@@ -1,5 +1,9 @@
 //! What the verbs of the program have in common.
 
+use std::io::ErrorKind;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
 /// The control socket, unless `--socket` says otherwise.
 pub(crate) const SOCKET: &str = "/run/hubward/control.sock";
 
@@ -26,6 +30,33 @@ pub(crate) fn mapping(pair: &str) -> Result<(String, Vec<String>), WrongUse> {
     }
 }
 
+/// Why a folder for the state or the socket could not be made. The usual ones are root's.
+pub(crate) fn no_folder(folder: &Path, error: &std::io::Error) -> String {
+    let elsewhere = match error.kind() {
+        ErrorKind::PermissionDenied => {
+            "; without root's rights, give --state and --socket places of your own"
+        }
+        _ => "",
+    };
+    format!("cannot make the folder {}: {error}{elsewhere}", folder.display())
+}
+
+/// Connects to the control socket of the gateway that runs.
+///
+/// # Errors
+/// None does, or it is somebody else's.
+pub(crate) fn connect(socket: &Path) -> anyhow::Result<UnixStream> {
+    UnixStream::connect(socket).map_err(|error| {
+        let socket = socket.display();
+        match error.kind() {
+            ErrorKind::NotFound | ErrorKind::ConnectionRefused => anyhow::anyhow!(
+                "no Hubward runs with the control socket {socket}; start it, or name its socket with --socket"
+            ),
+            _ => anyhow::Error::new(error).context(format!("cannot talk to Hubward at {socket}")),
+        }
+    })
+}
+
 /// The exit status of a start that this machine was not ready for, `EX_TEMPFAIL` of sysexits.h.
 pub(crate) const NOT_YET: u8 = 75;
 
@@ -45,4 +76,31 @@ pub(crate) fn say(text: &str) {
 /// Prints to standard error, whose reader may be gone as well.
 pub(crate) fn complain(text: &str) {
     let _gone = std::io::Write::write_all(&mut std::io::stderr().lock(), text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_not_make_the_usual_folders_is_told_the_options_for_others() {
+        let told = |kind: ErrorKind| no_folder(Path::new("/var/lib/hubward"), &kind.into());
+        let denied = told(ErrorKind::PermissionDenied);
+        assert!(denied.contains("/var/lib/hubward") && denied.contains("--state and --socket"), "{denied}");
+        assert!(!told(ErrorKind::StorageFull).contains("--state"));
+    }
+
+    /// Neither a missing socket nor one that nobody listens at any more is an error of the system
+    /// for the user.
+    #[test]
+    fn a_gateway_that_does_not_run_is_told_in_one_sentence() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("control.sock");
+        let told = || format!("{:#}", connect(&socket).unwrap_err());
+        let missing = told();
+        assert!(missing.starts_with("no Hubward runs with the control socket "), "{missing}");
+        assert!(missing.contains("control.sock") && !missing.contains("os error"), "{missing}");
+        drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
+        assert_eq!(told(), missing);
+    }
 }

@@ -346,7 +346,7 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
 fn folder_of(path: &Path) -> Result<(), Fault> {
     let Some(folder) = path.parent() else { return Ok(()) };
     std::fs::create_dir_all(folder).map_err(|error| match folder.is_dir() || !folder.exists() {
-        true => Fault::Disk(format!("cannot make the folder {}: {error}", folder.display())),
+        true => Fault::Disk(crate::base::program::no_folder(folder, &error)),
         false => Fault::Disk(format!("{} is not a folder", folder.display())),
     })
 }

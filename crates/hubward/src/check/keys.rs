@@ -1,24 +1,25 @@
 //! Keys that many know: what they permit to each of them, in one sentence each.
 
-use hubward_config::model::{Config, IdentityMatch, Key, KeyPeer};
+use hubward_config::Parsed;
+use hubward_config::model::{IdentityMatch, Key, KeyPeer};
+use std::collections::BTreeSet;
 
 /// As many lines of keys as are named; of more, only how many they are.
 const NAMED: usize = 8;
 
 /// One sentence about pre-shared keys of more than one peer and one about group keys, if there are
 /// any.
-pub(super) fn shared(config: &Config) -> Vec<String> {
+pub(super) fn shared(parsed: &Parsed) -> Vec<String> {
+    let config = &parsed.config;
     let rings = config.keyrings.iter().map(|ring| &ring.keys).chain([&config.default_keys]);
     let is_of_many =
         |key: &&Key| matches!(&key.peer, KeyPeer::Address(net) if net.prefix_len() < net.max_prefix_len());
     let many = lines(rings.flatten().filter(is_of_many).map(|key| key.line));
-    let by_group = |matched: &IdentityMatch| matches!(matched, IdentityMatch::Group(_));
-    let profiles = config.profiles.iter().filter(|profile| profile.matches.iter().any(by_group));
-    let groups = lines(profiles.map(|profile| profile.line));
+    let groups = lines(group_keys(parsed).into_iter());
     let sentences = [
         many.map(|lines| {
             format!(
-                "key of many peers ({lines}): whoever knows it can pose as any branch; give the branches keys of their own, `show crypto weak` lists those that still use it"
+                "key of many peers ({lines}): whoever knows it can pose as any branch, and propose any networks where its dynamic map entry has no `match address`; give the branches keys of their own, `show crypto weak` lists those that still use it"
             )
         }),
         groups.map(|lines| {
@@ -28,6 +29,30 @@ pub(super) fn shared(config: &Config) -> Vec<String> {
         }),
     ];
     sentences.into_iter().flatten().collect()
+}
+
+/// The lines of the keys of groups that a profile admits; of a group whose key is not in the
+/// configuration, the line of the profile.
+pub(crate) fn group_keys(parsed: &Parsed) -> BTreeSet<u32> {
+    let mut found = BTreeSet::new();
+    for profile in &parsed.config.profiles {
+        for matched in &profile.matches {
+            let IdentityMatch::Group(name) = matched else { continue };
+            let group = parsed.config.groups.iter().find(|group| group.name == *name);
+            let group = group.filter(|group| group.key.is_some());
+            found.insert(group.and_then(|group| key_of(parsed, group.line)).unwrap_or(profile.line));
+        }
+    }
+    found
+}
+
+/// The line of the key in the mode that a line opens; of several, the last counts.
+fn key_of(parsed: &Parsed, opener: u32) -> Option<u32> {
+    let opener = usize::try_from(opener).ok()?.checked_sub(1)?;
+    let lines = parsed.document.lines.iter().enumerate();
+    let mut keys = lines.filter(|(_, line)| line.under == Some(opener) && line.spelled.starts_with("key "));
+    let (place, _) = keys.next_back()?;
+    u32::try_from(place + 1).ok()
 }
 
 fn lines(lines: impl Iterator<Item = u32>) -> Option<String> {
@@ -49,7 +74,7 @@ mod tests {
     use super::*;
 
     fn told(text: &str) -> Vec<String> {
-        shared(&hubward_config::parse(text).config)
+        shared(&hubward_config::parse(text))
     }
 
     #[test]
@@ -60,6 +85,12 @@ mod tests {
             told_of_hub[0].starts_with("key of many peers (line ")
                 && told_of_hub[1].starts_with("group key (line ")
         );
+        // the lines of the keys, not those of the profiles that use them
+        assert!(told_of_hub[0].contains("(line 25)") && told_of_hub[1].contains("(line 34)"));
+        let elsewhere = "crypto isakmp profile P\n match identity group G\n";
+        assert!(told(elsewhere)[0].contains("(line 1)"), "its key is not here");
+        let group = "crypto isakmp client configuration group G\n pool P\n key secret\n dns 192.0.2.1\n";
+        assert!(told(&format!("{elsewhere}{group}"))[0].contains("(line 5)"));
         let key = "crypto isakmp key secret address 192.0.2.2\n";
         assert!(told(key).is_empty());
         let ring = "crypto keyring K\n pre-shared-key address 0.0.0.0 0.0.0.0 key a\n";

@@ -8,6 +8,7 @@ mod report;
 mod screen;
 mod start;
 
+pub(crate) use keys::group_keys;
 pub(crate) use replace::may_replace;
 pub(crate) use start::{is_configuration, read, started, status_here, tell};
 

@@ -1,7 +1,8 @@
 //! What there is to say of a configuration before its start, for people and for programs.
 
 use super::start::{
-    FORWARDS_IPV6, allowed_for_nothing, forwards_ipv6, may_start, parse, read, read_input, status,
+    FORWARDS_IPV6, allowed_for_nothing, forwards_ipv6, is_open, may_start, parse, read, read_input, readable,
+    status,
 };
 use crate::choices::{Choices, Judgement, quoted};
 use crate::translate::Translation;
@@ -52,7 +53,10 @@ impl Report {
             warnings.push(FORWARDS_IPV6.to_string());
         }
         warnings.extend(judgement.idle.iter().map(|line| allowed_for_nothing(line)));
-        warnings.extend(super::keys::shared(&parsed.config));
+        if !is_input(file) && is_open(file, &parsed) {
+            warnings.push(readable(file));
+        }
+        warnings.extend(super::keys::shared(&parsed));
         // a start needs a file
         let started = if is_input(file) { "FILE".to_string() } else { quoted(&name) };
         let command = format!("hubward run {started}{}", choices.options_for(&judgement));

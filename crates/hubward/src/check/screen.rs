@@ -187,6 +187,9 @@ impl Told {
             Code::Unsupported,
             Code::Inert,
             Code::Unenforced,
+            // one warning each tells of all keys that many know
+            Code::AnyProxy,
+            Code::AggressivePsk,
         ];
         let others = parsed.diagnostics.iter().filter(|told| !grouped_before.contains(&told.code));
         for (first, lines) in sorts(others) {

@@ -11,6 +11,7 @@ use hubward_config::model::Config;
 use hubward_config::secret::{public_part, public_part_of_unread};
 use hubward_config::verdict::Reason;
 use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 /// Reasons that a refusal shows of one tunnel.
@@ -108,6 +109,20 @@ pub(super) fn forwards_ipv6() -> bool {
     std::fs::read_to_string("/proc/sys/net/ipv6/conf/all/forwarding").is_ok_and(|text| text.trim() == "1")
 }
 
+/// Whether a configuration has keys and everybody on this machine can read its file.
+pub(super) fn is_open(file: &Path, parsed: &Parsed) -> bool {
+    let config = &parsed.config;
+    let has_keys = !config.default_keys.is_empty()
+        || config.keyrings.iter().any(|ring| !ring.keys.is_empty())
+        || config.groups.iter().any(|group| group.key.is_some());
+    has_keys && std::fs::metadata(file).is_ok_and(|file| file.permissions().mode() & 0o004 != 0)
+}
+
+pub(super) fn readable(file: &Path) -> String {
+    let file = file.display();
+    format!("everybody on this machine can read {file} and the keys in it: `chmod o-r` takes that away")
+}
+
 pub(super) fn allowed_for_nothing(line: &str) -> String {
     format!("--allow-unenforced '{line}': the configuration has no such unenforced line")
 }
@@ -182,6 +197,9 @@ pub(crate) fn started(file: &Path, text: &str, choices: &Choices) -> anyhow::Res
     }
     if forwards_ipv6() {
         tracing::warn!("{FORWARDS_IPV6}");
+    }
+    if is_open(file, &parsed) {
+        tracing::warn!("{}", readable(file));
     }
     for line in &judgement.allowed {
         tracing::warn!("line {} is not enforced, as allowed ({}): {}", line.line, leave(line), line.name());
@@ -299,6 +317,26 @@ interface FastEthernet0/0
             .unwrap_err()
             .to_string();
         assert!(why.contains("a binary file") && !why.contains("UTF-16"), "{why}");
+    }
+
+    /// A clear or type 7 key is known to whoever reads the file.
+    #[test]
+    fn a_file_with_keys_that_everybody_can_read_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("hub.cfg");
+        let group = "crypto isakmp client configuration group G\n key secret\n";
+        for (text, mode, open) in [
+            (RUNNING, 0o644, true),
+            (RUNNING, 0o640, false),
+            (RUNNING, 0o600, false),
+            (group, 0o604, true),
+            ("crypto isakmp key x address 192.0.2.1\n", 0o644, true),
+            ("hostname Hub\n", 0o644, false),
+        ] {
+            std::fs::write(&file, text).unwrap();
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(is_open(&file, &hubward_config::parse(text)), open, "{mode:o} {text}");
+        }
     }
 
     /// With `--map` the verdict is about the link that it names, for `check` and for `run`.

@@ -14,8 +14,12 @@ use std::path::Path;
 /// What a mapping file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Mapping {
+    /// Its name; empty until it was read from a file.
+    pub(crate) file: String,
     /// As `--map` takes them, in the order of the file.
     pub(crate) map: Vec<String>,
+    /// The line of each of them, from 1.
+    pub(crate) lines: Vec<usize>,
     /// As `--without` takes them.
     pub(crate) without: Vec<String>,
     /// As `--allow-unenforced` takes them.
@@ -99,7 +103,8 @@ impl Mapping {
     pub(crate) fn read(path: &str) -> Result<Self, String> {
         let bytes = files::read(Path::new(path), files::CONFIGURATION)
             .map_err(|error| format!("{path}: {error:#}"))?;
-        Self::of(&String::from_utf8_lossy(&bytes)).map_err(|why| format!("{path}: {why}"))
+        let mapping = Self::of(&String::from_utf8_lossy(&bytes)).map_err(|why| format!("{path}: {why}"))?;
+        Ok(Self { file: path.to_string(), ..mapping })
     }
 
     fn of(text: &str) -> Result<Self, String> {
@@ -109,30 +114,32 @@ impl Mapping {
         })?;
         let mut pairs: Vec<_> = toml.interfaces.into_iter().collect();
         pairs.sort_by_key(|(name, _)| name.span().start);
-        let mut map = Vec::new();
+        let (mut map, mut lines) = (Vec::new(), Vec::new());
         let mut known: Vec<String> = Vec::new();
         for (name, links) in pairs {
             let number = line(name.span().start);
             let ios = long_name(name.get_ref());
-            let links = match links {
+            let given = match links {
                 Links::One(link) => vec![link],
                 Links::Several(links) => links,
             };
             let is_name = |link: &String| {
                 !link.is_empty() && !link.contains(|c: char| c.is_whitespace() || matches!(c, '/' | ','))
             };
-            if links.is_empty() || !links.iter().all(is_name) {
+            if given.is_empty() || !given.iter().all(is_name) {
                 return Err(format!("line {number}: {ios} needs the name of a link"));
             }
             if known.contains(&ios) {
                 return Err(format!("line {number}: {ios} is mapped already"));
             }
-            map.push(format!("{ios}={}", links.join(",")));
+            map.push(format!("{ios}={}", given.join(",")));
+            lines.push(number);
             known.push(ios);
         }
         let allowed = toml.allow.kinds.into_iter().chain(toml.allow.lines).collect();
         let Options { no_addresses, without, ssh, dataplane, no_offload } = toml.options;
-        Ok(Self { map, without, allowed, no_addresses, ssh, dataplane, no_offload })
+        let file = String::new();
+        Ok(Self { file, map, lines, without, allowed, no_addresses, ssh, dataplane, no_offload })
     }
 }
 
@@ -163,10 +170,17 @@ mod tests {
         assert_eq!(found.no_offload, [Offload::TunUdp, Offload::UdpSend]);
     }
 
+    /// It is the one of the example beside it, which starts with it.
     #[test]
-    fn the_example_is_a_mapping_file() {
-        let found = Mapping::of(include_str!("../../../../examples/mapping.toml")).unwrap();
-        assert_eq!((found.map.len(), found.without.len(), found.allowed.len()), (3, 1, 2));
+    fn the_example_fits_the_example_that_it_names() {
+        let text = include_str!("../../../../examples/mapping.toml");
+        assert!(text.contains("hubward run examples/hamburg.cfg --mapping examples/mapping.toml"));
+        let mapping = Mapping::of(text).unwrap();
+        assert_eq!((mapping.map.len(), mapping.lines.len(), mapping.allowed.len()), (2, 2, 1));
+        let options = crate::choices::Options { mapping: Some(mapping), ..Default::default() };
+        let mut parsed = hubward_config::parse(include_str!("../../../../examples/hamburg.cfg"));
+        let judgement = crate::choices::Choices::of(&options).unwrap().apply(&mut parsed).unwrap();
+        assert!(judgement.missing.is_empty() && judgement.refused.is_empty() && judgement.idle.is_empty());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::base::program::complain;
 use anyhow::{Context as _, bail};
 use hubward_crypto::secret::Secret;
-use hubward_linux::terminal::is_terminal;
+use hubward_linux::terminal::{Modes, is_terminal};
 use hubward_proto::ike::io::CredentialField;
 use std::io::Write as _;
 
@@ -34,7 +34,17 @@ pub(crate) fn hidden(prompt: &str) -> anyhow::Result<Secret> {
     if !is_terminal(std::io::stdin()) {
         bail!("{prompt} is not known, and there is no terminal to ask at");
     }
-    let text = rpassword::prompt_password(format!("{prompt}: ")).context("cannot ask")?;
+    // whoever sees the prompt may type, or paste, at once: the echo is off before it
+    let before = Modes::of(std::io::stdin());
+    if let Some(before) = &before {
+        before.without_echo().restore(std::io::stdin());
+    }
+    complain(&format!("{prompt}: "));
+    let text = rpassword::read_password().context("cannot ask");
+    if let Some(before) = before {
+        before.restore(std::io::stdin());
+    }
+    let text = text?;
     Ok(Secret::new(text.into_bytes()))
 }
 

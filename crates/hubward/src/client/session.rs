@@ -97,7 +97,7 @@ pub(crate) fn connect(arguments: Connect) -> anyhow::Result<ExitCode> {
         inbox: Arc::clone(&inbox),
         log: Log::default(),
         reports: Reports::default(),
-        refused: false,
+        standing: Standing::default(),
     };
     session.look_at_addresses();
     let workers = run::workers(&supervisor, &shared, &isakmp, &inbox)?;
@@ -188,8 +188,36 @@ struct Session {
     inbox: Arc<Inbox>,
     log: Log,
     reports: Reports,
+    standing: Standing,
+}
+
+/// How the tunnel stands, for the person at the terminal.
+#[derive(Debug, Default)]
+struct Standing {
+    /// There is an address, so there is a tunnel to lose.
+    connected: bool,
+    /// It was lost since the last look.
+    lost: bool,
     /// The gateway refused this user.
     refused: bool,
+}
+
+impl Standing {
+    /// The tunnel has an address.
+    fn up(&mut self) {
+        (self.connected, self.lost) = (true, false);
+    }
+
+    /// Its address is gone.
+    fn down(&mut self) {
+        self.lost |= std::mem::take(&mut self.connected);
+    }
+
+    /// Whether to say that the tunnel is being tried again: once after a loss, and not of a refused
+    /// user, for whom nothing is tried again.
+    fn tries_again(&mut self) -> bool {
+        std::mem::take(&mut self.lost) && !self.refused
+    }
 }
 
 impl Drives for Session {
@@ -249,7 +277,10 @@ impl Drives for Session {
 
     fn turn(&mut self) -> anyhow::Result<Option<End>> {
         self.effects()?;
-        Ok(self.refused.then_some(End::Stop))
+        if self.standing.tries_again() {
+            tell(format_args!("The tunnel is down; trying again. What belongs into it waits."));
+        }
+        Ok(self.standing.refused.then_some(End::Stop))
     }
 
     fn every_second(&mut self) {
@@ -278,7 +309,7 @@ impl Session {
                 "What went through the tunnel still does not leave in clear; `hubward release` ends that."
             ));
         }
-        Ok(if self.refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        Ok(if self.standing.refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
 
     fn effects(&mut self) -> anyhow::Result<()> {
@@ -298,17 +329,18 @@ impl Session {
                 }
                 Effect::Ask { id, question } => self.ask(id, question),
                 Effect::Assign(assignment) => self.assigned(&assignment)?,
-                Effect::Unassign { .. } => {
-                    tell(format_args!("The tunnel is down; trying again. What belongs into it waits."));
-                }
+                Effect::Unassign { .. } => self.standing.down(),
                 Effect::Release { .. } => {}
-                Effect::Event(event) => {
-                    if matches!(event.kind, EventKind::Refused(Refusal::XauthFailed)) {
+                Effect::Event(event) => match event.kind {
+                    EventKind::Refused(Refusal::XauthFailed) => {
                         tell(format_args!("The gateway refuses this user or password."));
-                        self.refused = true;
+                        self.standing.refused = true;
                     }
-                    self.log.event(now(), &event);
-                }
+                    // told by the refusal after it, in words for a user; the gateway does not
+                    // repeat the name that it refuses
+                    EventKind::XauthRejected { .. } => {}
+                    _ => self.log.event(now(), &event),
+                },
             }
         }
         Ok(())
@@ -333,6 +365,7 @@ impl Session {
     }
 
     fn assigned(&mut self, assignment: &Assignment) -> anyhow::Result<()> {
+        self.standing.up();
         let networks = self.network.assign(assignment, &self.profile.networks)?;
         let through: Vec<String> = networks
             .iter()
@@ -374,5 +407,38 @@ impl Session {
             Input::Policy(Arc::new(self.policy.clone()))
         };
         self.engine.handle(now(), input);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Standing;
+
+    /// Nobody is told that something is tried again when the next line says that it has ended.
+    #[test]
+    fn a_refused_user_is_not_told_that_the_tunnel_is_tried_again() {
+        let mut standing = Standing { refused: true, ..Standing::default() };
+        standing.down();
+        assert!(!standing.tries_again(), "there was no tunnel");
+        standing.up();
+        standing.down();
+        assert!(!standing.tries_again());
+    }
+
+    #[test]
+    fn a_lost_tunnel_is_told_once() {
+        let mut standing = Standing::default();
+        assert!(!standing.tries_again());
+        standing.up();
+        assert!(!standing.tries_again());
+        standing.down();
+        assert!(standing.tries_again());
+        standing.down();
+        assert!(!standing.tries_again(), "it was not up in between");
+        // with a new address at once there is nothing to tell
+        standing.up();
+        standing.down();
+        standing.up();
+        assert!(!standing.tries_again());
     }
 }

@@ -33,7 +33,10 @@ pub(super) fn clear(context: &Context, arguments: &Arguments, _: &mut dyn Write)
             tracing::warn!("%AAA-5-USER_UNLOCKED: User {} unlocked by {who}", Untrusted::new(name));
         }
         Some(name) => {
-            return Ok(Err(Refusal::Failed(format!("{} has failed no login", Untrusted::new(name)))));
+            return Ok(Err(Refusal::Failed(format!(
+                "no failed logins of {} are remembered",
+                Untrusted::new(name)
+            ))));
         }
     }
     Ok(Ok(()))

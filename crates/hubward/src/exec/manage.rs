@@ -3,7 +3,7 @@
 
 use crate::base::format::Format;
 use crate::base::message::{End, Request};
-use crate::exec::command::{Arguments, Context, Output, shown};
+use crate::exec::command::{Arguments, Caller, Context, Output, shown};
 use crate::exec::layout::Layout;
 use crate::manage::configure::{self, Place};
 use crate::manage::desk::{Answers, Desk, Refusal};
@@ -52,7 +52,12 @@ pub(super) fn copy(desk: &Desk, arguments: &Arguments, answers: &Answers<'_>) ->
 }
 
 /// `configure replace FILE [force]`
-pub(super) fn replace(desk: &Desk, arguments: &Arguments, answers: &Answers<'_>) -> Result<String, Refusal> {
+pub(super) fn replace(
+    desk: &Desk,
+    caller: Caller,
+    arguments: &Arguments,
+    answers: &Answers<'_>,
+) -> Result<String, Refusal> {
     let text = place(arguments, "file")?.read(desk)?;
     if !arguments.has("force") {
         let question = "This will apply all necessary additions and deletions\n\
@@ -64,7 +69,7 @@ pub(super) fn replace(desk: &Desk, arguments: &Arguments, answers: &Answers<'_>)
             return Ok("\nRollback aborted\n".into());
         }
     }
-    let told = configure::replace(desk, &text)?;
+    let told = configure::replace(desk, &text, caller.line)?;
     Ok(format!("{told}Total number of passes: 1\nRollback Done\n\n"))
 }
 
@@ -147,6 +152,9 @@ impl Layout for Differences {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::console_lines::LineName;
+    use crate::base::message::Message;
+    use tracing_subscriber::layer::SubscriberExt as _;
 
     /// What was configured is not thrown away by a hasty Enter.
     #[test]
@@ -161,5 +169,47 @@ mod tests {
         let Err(Refusal::Ask(question)) = given(&[""]) else { panic!("Enter is no answer") };
         assert_eq!(question.text, "% Please answer 'yes' or 'no'.\nSave? [yes/no]: ");
         assert_eq!(Answers::usual().yes_or_no("Save?"), Ok(false));
+    }
+
+    /// A whole configuration is not put in the place of another unseen: the log has the user and
+    /// the line, as after configuration mode.
+    #[test]
+    fn the_log_says_who_has_replaced_the_configuration() {
+        let folder = tempfile::tempdir().unwrap();
+        let desk = crate::views::tests::desk_of(&folder.path().join("hub.cfg"));
+        // the example has `no logging on`
+        desk.views.logging.configure(&hubward_config::model::Config::default());
+        std::fs::write(folder.path().join("new.cfg"), "hostname New\nip routing\n").unwrap();
+        std::fs::write(folder.path().join("prose"), "Dear colleague,\nthe router is new.\n").unwrap();
+        let inbox = desk.gateway.clone();
+        let gateway = std::thread::spawn(move || {
+            for _ in 0..2 {
+                while let Some(message) = inbox.take(Duration::from_secs(20)) {
+                    if let Message::Request(Request::Configure { done, .. }) = message {
+                        done.send(Ok(())).unwrap();
+                        break;
+                    }
+                }
+            }
+        });
+        let log = tracing_subscriber::registry()
+            .with(crate::log::layer::BufferLayer(std::sync::Arc::clone(&desk.views.logging)));
+        tracing::subscriber::with_default(log, || {
+            let given = |line: &str, by: Option<LineName>| {
+                let caller = Caller { privilege: 15, format: Format::Modern, line: by };
+                crate::exec::run(line, caller, &desk, &mut Vec::new()).unwrap()
+            };
+            let by = Some(LineName::Vty(3));
+            assert!(given("configure replace flash:prose force", by).is_err());
+            assert_eq!(given("configure replace flash:new.cfg force", by), Ok(()));
+            assert_eq!(given("configure replace flash:new.cfg force", None), Ok(()));
+        });
+        gateway.join().unwrap();
+        let lines = desk.views.logging.buffer.view().lines;
+        let shown: String = lines.iter().map(|line| format!("{line:?}\n")).collect();
+        assert_eq!(shown.matches("CONFIG_I").count(), 2, "{shown}");
+        for who in ["Configured from console by vty3", "Configured from console by control socket"] {
+            assert_eq!(shown.matches(who).count(), 1, "{shown}");
+        }
     }
 }

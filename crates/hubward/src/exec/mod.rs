@@ -72,7 +72,7 @@ pub(crate) fn answered(
         Run::Show(show) => {
             show(&Context { snapshot: desk.views.snapshot(), caller, desk: desk.clone() }, &arguments)
         }
-        Run::Order(_) | Run::Clear(_) | Run::Tell(_) | Run::Manage(_) if json => {
+        Run::Order(_) | Run::Clear(_) | Run::Tell(_) | Run::Manage(_) | Run::Configure(_) if json => {
             return Ok(Err(Refusal::Invalid(command.len() + 1)));
         }
         Run::Tell(tell) => {
@@ -82,12 +82,8 @@ pub(crate) fn answered(
                 out,
             );
         }
-        Run::Manage(manage) => {
-            return match manage(desk, &arguments, answers) {
-                Ok(text) => out.write_all(text.as_bytes()).map(Ok),
-                Err(refusal) => Ok(Err(refusal)),
-            };
-        }
+        Run::Manage(manage) => return written(manage(desk, &arguments, answers), out),
+        Run::Configure(change) => return written(change(desk, caller, &arguments, answers), out),
         Run::Clear(clear) => {
             clear(&desk.views);
             return Ok(Ok(()));
@@ -106,6 +102,14 @@ pub(crate) fn answered(
     match shown {
         Ok(shown) if json => shown.json(&arguments.spelled(), out).map(Ok),
         Ok(shown) => shown.text(caller.format, out).map(Ok),
+        Err(refusal) => Ok(Err(refusal)),
+    }
+}
+
+/// Writes what a command says at its end.
+fn written(said: Result<String, Refusal>, out: &mut dyn Write) -> Outcome {
+    match said {
+        Ok(text) => out.write_all(text.as_bytes()).map(Ok),
         Err(refusal) => Ok(Err(refusal)),
     }
 }

@@ -5,7 +5,7 @@ use crate::base::format::Format;
 use crate::exec::command::{Arguments, Context, Output, shown};
 use crate::exec::layout::Layout;
 use crate::views::snapshot::Snapshot;
-use hubward_config::model::{self, Encryption, Hash, IdentityMatch, Key, KeyPeer, Transform};
+use hubward_config::model::{self, Encryption, Hash, Key, KeyPeer, Transform};
 use hubward_crypto::suite::{DhGroup, EspAuth, EspCipher, HashAlg, IkeCipher};
 use hubward_proto::ike::snapshot::IsakmpView;
 use serde::Serialize;
@@ -50,9 +50,10 @@ enum Phase {
 impl std::fmt::Display for Weakness {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (name, phase) = match self {
-            Self::WildcardKey => return f.write_str("wildcard key: whoever knows it is any branch"),
+            Self::WildcardKey => return f.write_str("wildcard key: whoever knows it can pose as any branch"),
             Self::GroupKey => {
-                return f.write_str("group key: aggressive mode, and whoever knows it is the gateway");
+                return f
+                    .write_str("group key: aggressive mode, and whoever knows it can pose as the gateway");
             }
             Self::Des(phase) => ("DES".to_owned(), phase),
             Self::TripleDes(phase) => ("3DES".to_owned(), phase),
@@ -115,10 +116,8 @@ impl Weak {
         for key in rings.flatten().filter(|key| is_wildcard(key)) {
             permits(Weakness::WildcardKey, key.line);
         }
-        for profile in &config.profiles {
-            if profile.matches.iter().any(|matched| matches!(matched, IdentityMatch::Group(_))) {
-                permits(Weakness::GroupKey, profile.line);
-            }
+        for line in crate::check::group_keys(&self.0.parsed) {
+            permits(Weakness::GroupKey, line);
         }
         for policy in &config.policies {
             match policy.encryption {
@@ -284,6 +283,8 @@ mod tests {
         for told in ["wildcard key", "group key"] {
             assert!(text.contains(told), "{told}: {text}");
         }
+        let of_group = text.lines().skip_while(|line| !line.starts_with("group key")).nth(1);
+        assert!(of_group.is_some_and(|line| line.starts_with("  line 34:")), "the key's line: {text}");
         assert!(text.contains("uses it now") || text.contains("use it now"), "{text}");
     }
 }

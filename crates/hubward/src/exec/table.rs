@@ -7,7 +7,7 @@ use super::{
     show_interface, show_ipsec, show_isakmp, show_isakmp_config, show_map, show_pool, show_route,
     show_session, show_system, show_weak,
 };
-use crate::exec::command::{Arguments, Context, Output};
+use crate::exec::command::{Arguments, Caller, Context, Output};
 use crate::manage::desk::{Answers, Desk, Outcome, PRIVILEGED, Refusal};
 use crate::views::Views;
 use hubward_config::automaton::{self, Form};
@@ -34,6 +34,8 @@ pub(crate) enum Run {
     Tell(fn(&Context, &Arguments, &mut dyn Write) -> Outcome),
     /// Does something with configurations, or ends the gateway; may ask before.
     Manage(fn(&Desk, &Arguments, &Answers<'_>) -> Result<String, Refusal>),
+    /// The same for what the log names the user of.
+    Configure(fn(&Desk, Caller, &Arguments, &Answers<'_>) -> Result<String, Refusal>),
     /// Forgets what was counted or logged.
     Clear(fn(&Views)),
     /// Gives the engine an order.
@@ -61,7 +63,11 @@ const fn manage(
 
 /// Every exec command.
 pub(crate) const ROWS: &[Row] = &[
-    manage("configure replace <file> [force]", manage::replace),
+    Row {
+        form: "configure replace <file> [force]",
+        privilege: PRIVILEGED,
+        run: Run::Configure(manage::replace),
+    },
     manage("copy {running-config|startup-config|<from>} {running-config|startup-config|<to>}", manage::copy),
     manage("debug crypto {engine|ipsec|isakmp}", debug::on),
     manage("debug crypto condition {peer ipv4 <A.B.C.D:address>|reset}", debug::on),

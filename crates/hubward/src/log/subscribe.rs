@@ -20,7 +20,8 @@ pub(crate) fn subscribe(usual: &str, logging: Arc<Logging>) {
         .with_writer(|| Stderr)
         // it would print them, and panic if that fails
         .log_internal_errors(false)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        // the same text in a terminal, a file and the journal
+        .with_ansi(false)
         .with_target(false);
     tracing_subscriber::registry().with(filter).with(stderr).with(BufferLayer(logging)).init();
 }

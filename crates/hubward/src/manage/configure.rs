@@ -2,6 +2,7 @@
 //! handled like a file: the gateway reads a new text, compares it with the old one and applies it
 //! as a whole, leaving alone what did not change.
 
+use crate::base::console_lines::LineName;
 use crate::base::files;
 use crate::base::message::{NotConfigured, Request};
 use crate::check;
@@ -51,10 +52,18 @@ pub(crate) fn enter(desk: &Desk, position: &Position, line: &str) -> Result<Ente
 }
 
 /// Puts another configuration in the place of the running one, and says how many of its lines have
-/// no effect.
-pub(crate) fn replace(desk: &Desk, text: &str) -> Result<String, Refusal> {
+/// no effect. The log says who did it.
+pub(crate) fn replace(desk: &Desk, text: &str, by: Option<LineName>) -> Result<String, Refusal> {
     let ((), parsed) = attempt(desk, |_| Ok((Some(text.to_string()), ())))?;
+    tell_configured(desk, by);
     Ok(summary(&parsed))
+}
+
+/// The log says who has changed the running configuration: the user of a line, or, without one,
+/// somebody at the control socket.
+pub(crate) fn tell_configured(desk: &Desk, by: Option<LineName>) {
+    let who = by.map_or_else(|| "control socket".to_owned(), |line| desk.views.lines.who(line));
+    tracing::info!("%SYS-5-CONFIG_I: Configured from console by {who}");
 }
 
 /// Why a line has no effect, in one line.
@@ -81,17 +90,20 @@ pub(crate) fn summary(parsed: &Parsed) -> String {
     let count =
         |is: &dyn Fn(Class) -> bool| parsed.document.lines.iter().filter(|line| is(line.class)).count();
     let parts = [
-        (count(&|class| class == Class::Unsupported), "not implemented here"),
-        (count(&|class| class == Class::Unknown), "not commands that are known here"),
-        (count(&|class| class == Class::Inert), "harmless without effect"),
+        (count(&|class| class == Class::Unsupported), "not implemented", "not implemented"),
+        (count(&|class| class == Class::Unknown), "not understood", "not understood"),
+        (count(&|class| class == Class::Inert), "needs none", "need none"),
     ];
-    let parts: Vec<_> = parts.iter().filter(|(count, _)| *count > 0).collect();
-    let all: usize = parts.iter().map(|(count, _)| count).sum();
-    let each: Vec<_> = parts.iter().map(|(count, what)| format!("{count} {what}")).collect();
+    let parts: Vec<_> = parts.iter().filter(|(count, ..)| *count > 0).collect();
+    let all: usize = parts.iter().map(|(count, ..)| count).sum();
+    let each =
+        parts.iter().map(|(count, one, many)| format!("{count} {}", if *count == 1 { one } else { many }));
+    let each = each.collect::<Vec<_>>().join(", ");
+    // the command succeeded, so this is no message with `%`, which tools take for a failure
     match all {
         0 => String::new(),
-        1 => format!("% 1 line has no effect: {}\n", each.join(", ")),
-        _ => format!("% {all} lines have no effect: {}\n", each.join(", ")),
+        1 => format!("1 line has no effect here: {each}\n"),
+        _ => format!("{all} lines have no effect here: {each}\n"),
     }
 }
 
@@ -382,13 +394,10 @@ mod tests {
     fn the_lines_without_effect_are_counted() {
         let told = |text: &str| summary(&hubward_config::parse(text));
         assert_eq!(told("hostname A\n!\nend\n"), "");
-        assert_eq!(
-            told("hostname A\nntp server 192.0.2.1\n"),
-            "% 1 line has no effect: 1 harmless without effect\n"
-        );
+        assert_eq!(told("hostname A\nntp server 192.0.2.1\n"), "1 line has no effect here: 1 needs none\n");
         assert_eq!(
             told("hostname A\nntp server 192.0.2.1\nrouter rip\n network 10.0.0.0\nfrobnicate\n"),
-            "% 4 lines have no effect: 2 not implemented here, 1 not commands that are known here, 1 harmless without effect\n"
+            "4 lines have no effect here: 2 not implemented, 1 not understood, 1 needs none\n"
         );
         let text = include_str!("../../../../examples/hq-2911.cfg");
         let parsed = hubward_config::parse(text);

@@ -9,9 +9,9 @@ use super::serve::{self, Input, Login};
 use super::session::Terminal;
 use crate::base::clock::now;
 use crate::base::console_lines::LineName;
+use crate::base::program;
 use crate::manage::desk::{Desk, PRIVILEGED};
 use crate::supervise;
-use anyhow::Context as _;
 use hubward_linux::terminal::{RawMode, is_terminal, size};
 use std::io::{Read, Write};
 use std::os::fd::AsFd as _;
@@ -118,8 +118,7 @@ fn window() -> [u8; 4] {
 /// The terminal's end: `hubward console`. Without a terminal, the input is treated as typed, there
 /// is no pager, and the end of the input ends the session.
 pub(crate) fn open(path: &Path) -> anyhow::Result<ExitCode> {
-    let mut stream = UnixStream::connect(path)
-        .with_context(|| format!("no Hubward answers at {}; is it running?", path.display()))?;
+    let mut stream = program::connect(path)?;
     stream.write_all(&[HELLO])?;
     send(&mut stream, WINDOW, &window())?;
     let stdin = std::io::stdin();

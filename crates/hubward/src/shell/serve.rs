@@ -148,8 +148,7 @@ impl Work<'_> {
 
     /// The log says who has configured.
     fn tell_configured(&self) {
-        let who = self.desk.views.lines.who(self.login.place.line);
-        tracing::info!("%SYS-5-CONFIG_I: Configured from console by {who}");
+        configure::tell_configured(self.desk, Some(self.login.place.line));
     }
 
     fn next(&self, typed: Instant) -> Result<Input, RecvTimeoutError> {

@@ -4,6 +4,7 @@
 use crate::base::clock::now;
 use crate::base::console_lines::LineName;
 use crate::base::format::Format;
+use crate::base::program;
 use crate::dataplane;
 use crate::exec::command::Caller;
 use crate::exec::run;
@@ -35,7 +36,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) fn serve(supervisor: &Arc<Supervisor>, path: &Path, desk: Desk) -> anyhow::Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)
-            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+            .map_err(|error| anyhow::anyhow!(program::no_folder(folder, &error)))?;
     }
     // a socket that is still served belongs to another gateway
     if UnixStream::connect(path).is_ok() {
@@ -143,7 +144,7 @@ fn answer(mut stream: UnixStream, desk: &Desk) -> anyhow::Result<()> {
 
 /// The message of a refused line. No prompt precedes it, so the line is printed above the sign at
 /// the wrong word.
-fn told(refusal: &Refusal, line: &str) -> String {
+pub(crate) fn told(refusal: &Refusal, line: &str) -> String {
     match refusal {
         Refusal::Invalid(place) => {
             let blanks = line.get(..*place).unwrap_or(line).chars().count();
@@ -193,8 +194,7 @@ impl Write for Through<'_> {
 
 /// `hubward exec LINE`: asks the running gateway.
 pub(crate) fn ask(path: &Path, format: Format, line: &str) -> anyhow::Result<String> {
-    let mut stream = UnixStream::connect(path)
-        .with_context(|| format!("no Hubward answers at {}; is it running?", path.display()))?;
+    let mut stream = program::connect(path)?;
     let classic = if format == Format::Classic { "terminal show-format classic\n" } else { "" };
     let mut text = Vec::new();
     let talked = stream

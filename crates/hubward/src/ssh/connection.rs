@@ -209,7 +209,7 @@ impl Connection {
 fn once(line: &str, caller: Caller, desk: &Desk, out: &mut dyn Write) -> io::Result<()> {
     match crate::shell::socket::filtered(line, caller, desk, out)? {
         Ok(()) => Ok(()),
-        Err(refusal) => write!(out, "{refusal}"),
+        Err(refusal) => out.write_all(crate::shell::socket::told(&refusal, line).as_bytes()),
     }
 }
 

@@ -281,7 +281,9 @@ fn one_command() {
         channel.exec(true, "show frob").await.unwrap();
         (shell.channel, shell.seen) = (channel, String::new());
         shell.end().await;
-        assert!(shell.seen.contains("% Invalid input detected"), "{}", shell.seen);
+        // the sign stands below the wrong word
+        let pointed = "show frob\n     ^\n% Invalid input detected at '^' marker.\n";
+        assert!(shell.seen.replace("\r\n", "\n").contains(pointed), "{}", shell.seen);
     });
 }
 
