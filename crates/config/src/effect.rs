@@ -308,6 +308,10 @@ fn holes(parsed: &mut Parsed, numbers: Numbers) {
             }
             let sequence = line.word(0).and_then(|word| word.parse().ok());
             let place = if of_number.is_some() { 2 } else { usize::from(sequence.is_some()) };
+            // a remark without its text restricts nothing
+            if line.word(place).is_some_and(|word| word.eq_ignore_ascii_case("remark")) {
+                continue;
+            }
             let permit = line.word(place).and_then(verb);
             let line = if numbers == Numbers::Kept { line.line } else { 0 };
             let what = AclLine::Unread { permit };
