@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use hubward_config::acl::{Decision, Packet, Ports, Tcp, decide, written};
-use hubward_config::model::{Acl, AclKind, Minute, Moment};
+use hubward_config::model::{Acl, AclKind, AclLine, Minute, Moment};
 use hubward_config::parse;
 use std::fmt::Write;
 use std::net::Ipv4Addr;

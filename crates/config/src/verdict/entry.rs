@@ -471,7 +471,15 @@ impl<'w, 'p> Found<'w, 'p> {
             .collect();
         let undefined: Vec<_> =
             terms.transform_sets.iter().filter(|name| known(name).is_none()).cloned().collect();
+        // nothing can be agreed on without one, whichever router it is
+        let has_none = sets.is_empty();
         for name in undefined {
+            if has_none && self.world.unread(&name).is_none() {
+                let question = self.world.question(TRANSFORM_SET, &name);
+                let text = format!("transform set {name} is not defined, so no tunnel can come up{question}");
+                self.lacks(self.line, text);
+                continue;
+            }
             let text = format!("transform set {name} is not defined");
             self.undefined(TRANSFORM_SET, &name, text);
         }
