@@ -270,13 +270,17 @@ fn stops(parsed: &mut Parsed, mut lines: BTreeMap<u32, String>) {
         lines.remove(&told.line);
     }
     for (line, message) in lines {
+        let remedy = match message.contains("is not understood") {
+            true => "correct the line, or enforce it elsewhere and allow it with --allow-unenforced",
+            false => "enforce it elsewhere and allow it with --allow-unenforced",
+        };
         parsed.diagnostics.push(Diagnostic {
             severity: Severity::Error,
             code: Code::Unenforced,
             line,
             column: 1,
             message,
-            remedy: "enforce it elsewhere and allow it with --allow-unenforced".into(),
+            remedy: remedy.into(),
         });
         if let Some(line) = place(line).and_then(|place| parsed.document.lines.get_mut(place)) {
             line.class = Class::Unsupported;

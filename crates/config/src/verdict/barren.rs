@@ -206,15 +206,14 @@ ip route 0.0.0.0 0.0.0.0 203.0.113.1
 ";
     const KEY: &str = "crypto isakmp key s3cret address 198.51.100.20\n";
 
-    /// Why `CM/10` differs or is missing; nothing if it works.
+    /// Why `CM/10` differs; nothing if it works.
     fn why(text: &str) -> Vec<String> {
         let all = verdicts(&crate::parse(text));
         let verdict = all.iter().find(|verdict| verdict.name == "CM/10").expect("a verdict");
         match &verdict.outcome {
             Outcome::Works => Vec::new(),
-            Outcome::Differs(reasons) | Outcome::Missing(reasons) => {
-                reasons.iter().map(|reason| reason.text.clone()).collect()
-            }
+            Outcome::Differs(reasons) => reasons.iter().map(|reason| reason.text.clone()).collect(),
+            Outcome::Missing(reasons) => panic!("{text}: {reasons:?}"),
         }
     }
 

@@ -471,16 +471,10 @@ impl<'w, 'p> Found<'w, 'p> {
             .collect();
         let undefined: Vec<_> =
             terms.transform_sets.iter().filter(|name| known(name).is_none()).cloned().collect();
-        // nothing can be agreed on without one, whichever router it is
-        let has_none = sets.is_empty();
+        let only =
+            if sets.is_empty() { ", and there is no other: no tunnel comes up, as on a router" } else { "" };
         for name in undefined {
-            if has_none && self.world.unread(&name).is_none() {
-                let question = self.world.question(TRANSFORM_SET, &name);
-                let text = format!("transform set {name} is not defined, so no tunnel can come up{question}");
-                self.lacks(self.line, text);
-                continue;
-            }
-            let text = format!("transform set {name} is not defined");
+            let text = format!("transform set {name} is not defined{only}");
             self.undefined(TRANSFORM_SET, &name, text);
         }
         match reasons.len() {
