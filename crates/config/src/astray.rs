@@ -4,7 +4,8 @@
 
 use crate::command::says::Says;
 use crate::command::submode::names;
-use crate::command::{Action, Fate, rows};
+use crate::command::table::{Lookup, lookup};
+use crate::command::{Action, Fate, In, rows};
 use crate::document::{Class, Line};
 use crate::form::words;
 use crate::parsed::Parsed;
@@ -24,6 +25,33 @@ const IMPLEMENTED: [(&str, &str); 5] = [
     ("ip vrf forwarding", "puts packets into a VRF"),
     ("shutdown", "shuts an interface"),
     ("vrf forwarding", "puts packets into a VRF"),
+];
+
+/// The modes that lines open, by how those begin.
+pub(crate) const MODES: [(&str, In); 13] = [
+    ("interface", In::Interface),
+    ("crypto isakmp policy", In::IsakmpPolicy),
+    ("crypto keyring", In::Keyring),
+    ("crypto isakmp profile", In::Profile),
+    ("crypto isakmp client configuration group", In::Group),
+    ("crypto ipsec transform-set", In::TransformSet),
+    ("crypto map", In::CryptoMap),
+    ("crypto dynamic-map", In::DynamicMap),
+    ("ip access-list", In::Acl),
+    ("ip dhcp pool", In::DhcpPool),
+    ("line", In::Line),
+    ("ip ssh pubkey-chain", In::PubkeyChain),
+    ("username", In::PubkeyUser),
+];
+
+/// Settings that decide how well traffic is protected: the mode, the keywords, and what they decide.
+/// Without such a line a weaker default holds.
+const PROTECTING: [(In, &[&str], &str); 5] = [
+    (In::IsakmpPolicy, &["encryption"], "decides how the policy encrypts, by default with DES"),
+    (In::IsakmpPolicy, &["hash"], "decides the hash of the policy, by default SHA-1"),
+    (In::IsakmpPolicy, &["group"], "decides the group of the policy, by default group 1 of 768 bits"),
+    (In::CryptoMap, &["set", "pfs"], "demands perfect forward secrecy"),
+    (In::DynamicMap, &["set", "pfs"], "demands perfect forward secrecy"),
 ];
 
 /// By their first keywords.
@@ -113,6 +141,9 @@ pub(crate) fn restrictions(parsed: &Parsed) -> BTreeMap<u32, String> {
         .filter(|(number, line)| line.class == Class::Unknown && !wrong.contains(number) && !is_idle(line));
     let found = found.filter_map(|(number, line)| {
         let (slips, name, does) = meant(&line.spelled)?;
+        if is_of_meant_mode(lines, line, &name) {
+            return None;
+        }
         let shown = shown_unread(&line.spelled);
         let text = match slips {
             0 => format!("`{shown}` is not in the mode of such lines: it {does}, and that is not enforced"),
@@ -120,7 +151,57 @@ pub(crate) fn restrictions(parsed: &Parsed) -> BTreeMap<u32, String> {
         };
         Some((number, text))
     });
-    found.collect()
+    found.chain(unprotecting(lines)).collect()
+}
+
+/// The mode that a line opens, or was to open.
+fn opens(head: &Line) -> Option<In> {
+    let given = words(&head.spelled);
+    let is_meant = |opener: &str| {
+        let keywords: Vec<&str> = opener.split(' ').collect();
+        keywords.len() <= given.len()
+            && keywords.iter().zip(&given).all(|(keyword, word)| slips(word.text, keyword).is_some())
+    };
+    MODES.iter().find(|(opener, _)| is_meant(opener)).map(|(_, mode)| *mode)
+}
+
+fn head<'l>(lines: &'l [Line], line: &Line) -> Option<&'l Line> {
+    lines.get(line.under?)
+}
+
+/// Whether a line under a misspelt one is a command of the mode that was meant, and another one than
+/// the restriction it looks like: `group 2` of a policy is no `group-lock`.
+fn is_of_meant_mode(lines: &[Line], line: &Line, restriction: &str) -> bool {
+    let misspelt = head(lines, line).filter(|head| head.class == Class::Unknown);
+    let Some(mode) = misspelt.and_then(opens) else { return false };
+    match lookup(mode, &words(&line.spelled), false) {
+        Lookup::Command(row, _) => !row.form.starts_with(restriction),
+        _ => false,
+    }
+}
+
+/// The lines that were to protect traffic better than the default does, and are not understood,
+/// unless the same is set by another line of their mode.
+fn unprotecting(lines: &[Line]) -> impl Iterator<Item = (u32, String)> + '_ {
+    let says = |line: &Line, keywords: &[&str]| {
+        let given = words(&line.spelled);
+        keywords.len() <= given.len()
+            && keywords.iter().zip(&given).all(|(keyword, word)| slips(word.text, keyword).is_some())
+    };
+    let unread = (1..).zip(lines).filter(|(_, line)| line.class == Class::Unknown);
+    unread.filter_map(move |(number, line)| {
+        let head = head(lines, line).filter(|head| head.class != Class::Unknown)?;
+        let mode = opens(head)?;
+        let (_, keywords, does) =
+            PROTECTING.iter().find(|(of, keywords, _)| *of == mode && says(line, keywords))?;
+        let is_set = lines
+            .iter()
+            .any(|other| other.under == line.under && other.class != Class::Unknown && says(other, keywords));
+        let (shown, name) = (shown_unread(&line.spelled), keywords.join(" "));
+        (!is_set).then(|| {
+            (number, format!("`{shown}` is not understood: `{name}` {does}, and that is not enforced"))
+        })
+    })
 }
 
 #[cfg(test)]
@@ -156,6 +237,38 @@ mod tests {
         {
             assert_eq!(stops(&format!("hostname a\n{line}\n")), [2], "{line}");
         }
+    }
+
+    /// A weaker default would hold without a word.
+    #[test]
+    fn a_misspelt_line_that_protects_stops_the_start() {
+        for line in
+            ["encr 3dess", "encryption aes 265", "encrytion 3des", "hash sha265", "group 144", "gruop 2"]
+        {
+            assert_eq!(stops(&format!("crypto isakmp policy 10\n {line}\n")), [2], "{line}");
+        }
+        for head in ["crypto map M 10 ipsec-isakmp", "crypto dynamic-map D 10"] {
+            assert_eq!(stops(&format!("{head}\n set pfs groop5\n")), [2], "{head}");
+        }
+        for text in [
+            "crypto isakmp policy 10\n encr 3dess\n encr 3des\n",
+            "crypto isakmp policy 10\n no encr 3dess\n",
+            "crypto isakmp policy 10\n lifetime 5\n",
+        ] {
+            assert_eq!(stops(text), [], "{text}");
+        }
+    }
+
+    /// The lines under a misspelt one are those of the mode that was meant.
+    #[test]
+    fn a_line_under_a_misspelt_one_is_told_as_what_it_is_there() {
+        let policy = "crypto isakmp polcy 10\n encr 3des\n group 2\n";
+        assert_eq!(stops(policy), []);
+        let told = crate::parse(policy).diagnostics;
+        assert!(told[0].message.contains("(did you mean `crypto isakmp policy 10`?)"), "{told:?}");
+        // but a restriction of the mode that was meant is one
+        assert_eq!(stops("crypto isakmp client configuraton group G\n group-lock\n"), [2]);
+        assert_eq!(stops("interfcae FastEthernet0/0\n ip access-group 101 in\n"), [2]);
     }
 
     /// As behind a line that ended the mode, or under one that is misspelt.

@@ -167,25 +167,30 @@ fn enter_one(text: &str, position: &Position, typed: &str) -> Result<Change, Wro
         let (candidate, _) = read(&joined(lines, &[]), Numbers::Left);
         same(&candidate.config, &parsed.config)
     };
-    // a list whose lines get other numbers is written as a whole
     let spelled = trace.spelled.trim();
     let within = chain(&traces, trace.under).pop();
-    if let Some(list) = sequence::renumbers(spelled, within.as_ref())
-        && let Some(lines) = sequence::rewritten(&old, &parsed.config, &list, spelled)
-    {
+    if let Some(about) = sequence::about(spelled, within.as_ref()) {
         if means_the_same(&old, Config::eq) {
-            return Ok(Change { text: None, line: None, position: next });
+            return match about.refused(&parsed.config) {
+                Some(said) => Err(Wrong::Said(said)),
+                None => Ok(Change { text: None, line: editor.repeated(), position: next }),
+            };
         }
-        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-        if means_the_same(&lines, Config::eq) {
-            let line = lines.iter().position(|line| line.trim() == spelled);
-            let text = (lines != old).then(|| joined(&lines, &tail));
-            return Ok(Change { text, line, position: next });
+        let owned = |lines: Vec<&str>| lines.into_iter().map(str::to_string).collect();
+        let added = about.adds(traces.get(..old.len()).unwrap_or_default(), &parsed.config);
+        let added = added.then(|| editor.candidates()).into_iter().flatten().map(owned);
+        let anew = sequence::rewritten(&old, &parsed.config, &about, spelled);
+        for lines in added.chain(anew) {
+            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+            if means_the_same(&lines, agree) {
+                let line = lines.iter().position(|line| line.trim() == spelled);
+                let text = Some(joined(&lines, &tail));
+                return Ok(Change { text, line, position: next });
+            }
         }
     }
-    let is_here = editor
-        .repeated()
-        .filter(|place| editor.is_of_list() || opens_mode(&editor, *place) || means_the_same(&old, agree));
+    let is_here =
+        editor.repeated().filter(|place| opens_mode(&editor, *place) || means_the_same(&old, agree));
     if let Some(line) = is_here {
         return Ok(Change { text: None, line: Some(line), position: next });
     }
@@ -227,6 +232,8 @@ fn unordered(config: &Config) -> Config {
     }
     let mut config = config.clone();
     sort(&mut config.routes);
+    config.acls.sort_by(|one, other| one.name.cmp(&other.name));
+    config.ipv6_acls.sort_by(|one, other| one.name.cmp(&other.name));
     sort(&mut config.pools);
     sort(&mut config.users);
     sort(&mut config.aaa.login);
@@ -323,13 +330,6 @@ impl<'a> Editor<'a> {
     fn opened(&self) -> Option<usize> {
         self.traces.get(self.place).filter(|trace| trace.opens.is_some())?;
         self.section().filter(|line| self.sets_the_same(*line) && opens_mode(self, *line)).last()
-    }
-
-    /// Whether the typed line is one of an access list: of two lines that are the same, the first
-    /// counts.
-    fn is_of_list(&self) -> bool {
-        let is_list = |command: &TracedCommand| command.mode == In::Acl;
-        self.command(self.place).is_some_and(is_list) || self.spelled(self.place).starts_with("access-list ")
     }
 
     /// The documents that may be the new one, the best first.
@@ -523,6 +523,9 @@ impl<'a> Editor<'a> {
         })
     }
 }
+
+#[cfg(test)]
+mod list_tests;
 
 #[cfg(test)]
 #[path = "edit_tests.rs"]

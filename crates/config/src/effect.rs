@@ -270,13 +270,17 @@ fn stops(parsed: &mut Parsed, mut lines: BTreeMap<u32, String>) {
         lines.remove(&told.line);
     }
     for (line, message) in lines {
+        let remedy = match message.contains("is not understood") {
+            true => "correct the line, or enforce it elsewhere and allow it with --allow-unenforced",
+            false => "enforce it elsewhere and allow it with --allow-unenforced",
+        };
         parsed.diagnostics.push(Diagnostic {
             severity: Severity::Error,
             code: Code::Unenforced,
             line,
             column: 1,
             message,
-            remedy: "enforce it elsewhere and allow it with --allow-unenforced".into(),
+            remedy: remedy.into(),
         });
         if let Some(line) = place(line).and_then(|place| parsed.document.lines.get_mut(place)) {
             line.class = Class::Unsupported;
@@ -308,6 +312,10 @@ fn holes(parsed: &mut Parsed, numbers: Numbers) {
             }
             let sequence = line.word(0).and_then(|word| word.parse().ok());
             let place = if of_number.is_some() { 2 } else { usize::from(sequence.is_some()) };
+            // a remark without its text restricts nothing
+            if line.word(place).is_some_and(|word| word.eq_ignore_ascii_case("remark")) {
+                continue;
+            }
             let permit = line.word(place).and_then(verb);
             let line = if numbers == Numbers::Kept { line.line } else { 0 };
             let what = AclLine::Unread { permit };

@@ -1,5 +1,6 @@
 //! What a line that is not understood may have been meant as.
 
+use crate::astray::MODES;
 use crate::automaton::Token;
 use crate::command::In;
 use crate::command::table::{Lookup, commands, lookup};
@@ -13,23 +14,6 @@ use crate::slip::meant;
 const ASKED: usize = 200;
 /// Words of a line that may have a slip.
 const SLIPS: usize = 2;
-
-/// The modes that lines open, by how those begin.
-const MODES: [(&str, In); 13] = [
-    ("interface", In::Interface),
-    ("crypto isakmp policy", In::IsakmpPolicy),
-    ("crypto keyring", In::Keyring),
-    ("crypto isakmp profile", In::Profile),
-    ("crypto isakmp client configuration group", In::Group),
-    ("crypto ipsec transform-set", In::TransformSet),
-    ("crypto map", In::CryptoMap),
-    ("crypto dynamic-map", In::DynamicMap),
-    ("ip access-list", In::Acl),
-    ("ip dhcp pool", In::DhcpPool),
-    ("line", In::Line),
-    ("ip ssh pubkey-chain", In::PubkeyChain),
-    ("username", In::PubkeyUser),
-];
 
 /// Asks after lines that differ from a command by a slip or two in their keywords.
 pub(super) fn check(parsed: &mut Parsed) {
@@ -118,6 +102,7 @@ mod tests {
     fn a_keyword_with_a_slip_is_asked_after() {
         for (text, wanted) in [
             ("crypto mapp M 10 ipsec-isakmp\n", Some("crypto map M")),
+            ("crypto isakmp polcy 10\n group 2\n", Some("crypto isakmp policy 10")),
             ("crypot map M 10 ipsec-isakmp\n", Some("crypto map M")),
             ("hostnmae A\n", Some("hostname")),
             ("acess-list 101 permit ip any any\n", Some("access-list")),

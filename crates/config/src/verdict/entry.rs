@@ -473,8 +473,10 @@ impl<'w, 'p> Found<'w, 'p> {
             .collect();
         let undefined: Vec<_> =
             terms.transform_sets.iter().filter(|name| known(name).is_none()).cloned().collect();
+        let only =
+            if sets.is_empty() { ", and there is no other: no tunnel comes up, as on a router" } else { "" };
         for name in undefined {
-            let text = format!("transform set {name} is not defined");
+            let text = format!("transform set {name} is not defined{only}");
             self.undefined(TRANSFORM_SET, &name, text);
         }
         match reasons.len() {

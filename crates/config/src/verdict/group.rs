@@ -9,7 +9,7 @@ use super::world::{Applied, World};
 use crate::acl::split_networks;
 use crate::diagnostic::Code;
 use crate::document::Class;
-use crate::model::{AaaList, AaaMethod, CryptoMap, Group, Profile};
+use crate::model::{AaaList, AaaMethod, CryptoMap, EntryTerms, Group, Profile};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
@@ -27,6 +27,10 @@ struct Of<'w, 'p> {
     maps: BTreeMap<&'p str, Vec<&'p CryptoMap>>,
     /// The crypto maps that admit clients without a profile.
     whole: Vec<&'p CryptoMap>,
+    /// By dynamic map and profile, whether an entry has a transform set that is defined.
+    offers: BTreeMap<(&'p str, Option<&'p str>), bool>,
+    /// The transform sets that are defined.
+    sets: BTreeSet<&'p str>,
 }
 
 /// Crypto maps that are looked at for why none of them admits somebody.
@@ -58,8 +62,42 @@ impl<'w, 'p> Of<'w, 'p> {
             Some(map) => vec![map],
             None => admitting().take(LOOKED_AT).collect(),
         };
-        Self { blocks, profiles, maps, whole }
+        let sets: BTreeSet<&str> = config.transform_sets.iter().map(|set| set.name.as_str()).collect();
+        let mut offers = BTreeMap::new();
+        for map in &config.dynamic_maps {
+            for entry in &map.entries {
+                let key = (map.name.as_str(), entry.terms.profile.as_deref());
+                let known = offers.entry(key).or_insert(false);
+                *known |= has_set(&sets, &entry.terms);
+            }
+        }
+        Self { blocks, profiles, maps, whole, offers, sets }
     }
+
+    /// Whether an entry by which clients may come has a transform set, or no such entry is known.
+    fn offers(&self, map: &CryptoMap, profile: Option<&Profile>) -> bool {
+        let profile = profile.map(|profile| profile.name.as_str());
+        let mut any = false;
+        for entry in &map.entries {
+            let offered = match entry.dynamic.as_deref() {
+                Some(dynamic) => self.offers.get(&(dynamic, profile)).copied(),
+                // one with a peer of its own serves no clients
+                None => {
+                    let is_its = profile.is_some() && entry.terms.profile.as_deref() == profile;
+                    is_its.then(|| has_set(&self.sets, &entry.terms))
+                }
+            };
+            if offered == Some(true) {
+                return true;
+            }
+            any |= offered.is_some();
+        }
+        !any
+    }
+}
+
+fn has_set(sets: &BTreeSet<&str>, terms: &EntryTerms) -> bool {
+    terms.transform_sets.iter().any(|name| sets.contains(name.as_str()))
 }
 
 /// The crypto maps of each profile that an entry names, itself or by its dynamic map: one that is in
@@ -243,6 +281,13 @@ fn served(
         let (map, profile, ..) = way;
         let (lacking, undefined) = faults(world, &way, profile.map_or(group.line, |profile| profile.line));
         match world.applied(&map.name) {
+            Applied::Yes if lacking.is_empty() && undefined.is_empty() && !of.offers(map, profile) => {
+                let text = format!(
+                    "no entry of crypto map {} that serves its clients has a transform set that is defined; no tunnel comes up, as on a router",
+                    map.name
+                );
+                why_differs.push(Reason::new(group.line, text));
+            }
             Applied::Yes if lacking.is_empty() && undefined.is_empty() => {
                 differs.extend_from_slice(world.doubts(&map.name));
                 return;
@@ -322,7 +367,9 @@ crypto isakmp profile C
  client authentication list X
  isakmp authorization list N
  client configuration address respond
+crypto ipsec transform-set T esp-aes esp-sha-hmac
 crypto dynamic-map D 10
+ set transform-set T
  set isakmp-profile C
 crypto map M 10 ipsec-isakmp dynamic D
 interface FastEthernet0/0
@@ -337,6 +384,26 @@ interface FastEthernet0/0
 
     fn closes(text: &str) -> Vec<String> {
         of(text, "group staff").flows.iter().map(|(_, to)| to.to_string()).collect()
+    }
+
+    /// Whoever may log in and finds no entry with a transform set has no tunnel.
+    #[test]
+    fn a_group_whose_entries_have_no_transform_set_does_not_work() {
+        let hub = include_str!("../../../../examples/hub.cfg");
+        for (text, group, entry) in [(GROUP, "group staff", "D/10"), (hub, "group testgroup", "dynmap/10")] {
+            let text = format!("{text}crypto isakmp key k address 0.0.0.0 0.0.0.0\n");
+            assert_eq!(of(&text, group).outcome, Outcome::Works);
+            for set in ["set transform-set mysett", "description none"] {
+                let line = |line: &str| match line.trim().starts_with("set transform-set") {
+                    true => format!(" {set}\n"),
+                    false => format!("{line}\n"),
+                };
+                let wrong: String = text.lines().map(line).collect();
+                let Outcome::Differs(reasons) = of(&wrong, group).outcome else { panic!("{group}: {set}") };
+                assert!(reasons[0].text.starts_with("no entry of crypto map"), "{reasons:?}");
+                assert_ne!(of(&wrong, entry).outcome, Outcome::Works);
+            }
+        }
     }
 
     #[test]

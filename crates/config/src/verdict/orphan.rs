@@ -74,8 +74,9 @@ pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
         let (name, reason) = match orphan.head {
             Some(head) => {
                 let text = format!(
-                    "`{}` is not understood: what the lines below it describe does not exist here",
-                    head.front()
+                    "`{}` is not understood{}: what the lines below it describe does not exist here",
+                    head.front(),
+                    question(world, head.line)
                 );
                 (name_of(head), Reason::new(head.line, text))
             }
@@ -94,6 +95,13 @@ pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
     out.extend(single_lines(world, &found));
     out.extend(behind_end(world));
     out
+}
+
+/// The question that the remark on a line ends with: ` (did you mean …?)`, or nothing.
+fn question<'w>(world: &'w World<'_>, line: u32) -> &'w str {
+    let told = world.parsed.diagnostics.iter().find(|told| told.line == line && told.code == Code::Unknown);
+    let place = told.and_then(|told| Some((told, told.message.rfind(" (did you mean `")?)));
+    place.and_then(|(told, place)| told.message.get(place..)).unwrap_or_default()
 }
 
 /// Lines after `end` are not read. If there seems to be a tunnel, what it should protect is

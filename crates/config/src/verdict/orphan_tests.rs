@@ -53,6 +53,15 @@ fn closed(lines: &str, to: &str) -> (bool, bool) {
     (meets, closed.private)
 }
 
+/// What was meant is asked before anything is said of the lines below.
+#[test]
+fn a_misspelt_header_is_asked_after() {
+    let found = missing("crypto isakmp polcy 20\n encr 3des\n authentication pre-share\n group 2\n");
+    let [verdict, ..] = found.as_slice() else { panic!("{found:?}") };
+    let text = &verdict.outcome.reasons()[0].text;
+    assert!(text.contains("is not understood (did you mean `crypto isakmp policy 20`?): "), "{text}");
+}
+
 #[test]
 fn a_misspelt_crypto_map_header_stops_the_start_and_its_list_is_closed() {
     for (header, name) in [

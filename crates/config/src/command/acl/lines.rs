@@ -154,6 +154,11 @@ impl Lines {
         Ok(())
     }
 
+    /// Whether there is no line, nor a remark.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
     /// The lines in order.
     pub(crate) fn finish(self) -> Vec<AclEntry> {
         self.all.into_values().collect()

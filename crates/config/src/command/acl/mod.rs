@@ -6,7 +6,7 @@ mod rule;
 mod time;
 
 use crate::command::mode::{Fate, In, Mode};
-use crate::command::row::{Fold, Row, fate, fold};
+use crate::command::row::{Fold, Row, fate, fold, opens};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::model::{Acl, AclKind, AclLine};
@@ -16,16 +16,15 @@ pub(super) use group::ROWS as GROUP_ROWS;
 pub(super) use time::ROWS as TIME_ROWS;
 
 const EXTENDED_NUMBERED: &str =
-    concat!("{{permit|deny} ", rule::extended!(), "|remark [<LINE:text>]|dynamic <LINE:rest>}");
-const EXTENDED_SEQUENCED: &str = concat!(
-    "{{permit|deny} ",
-    rule::extended!(),
-    "|remark [<LINE:text>]|evaluate <name>|dynamic <LINE:rest>}"
-);
-const STANDARD_NUMBERED: &str = concat!("{{permit|deny} ", rule::standard!(), "|remark [<LINE:text>]}");
+    concat!("{{permit|deny} ", rule::extended!(), "|remark <LINE:text>|dynamic <LINE:rest>}");
+const EXTENDED_SEQUENCED: &str =
+    concat!("{{permit|deny} ", rule::extended!(), "|remark <LINE:text>|evaluate <name>|dynamic <LINE:rest>}");
+const STANDARD_NUMBERED: &str = concat!("{{permit|deny} ", rule::standard!(), "|remark <LINE:text>}");
 const IPV6_SEQUENCED: &str =
-    concat!("{{permit|deny} ", rule::ipv6!(), "|remark [<LINE:text>]|evaluate <name>}");
+    concat!("{{permit|deny} ", rule::ipv6!(), "|remark <LINE:text>|evaluate <name>}");
 const SEQUENCE: &str = "<1-2147483647:sequence>";
+
+const LOGGED: Fate = Fate::Inert("concerns the logging of lists");
 
 pub(super) const ROWS: &[Row] = &[
     fold(In::Global, "access-list <1-99:number>", STANDARD_NUMBERED, standard_numbered),
@@ -50,22 +49,27 @@ pub(super) const ROWS: &[Row] = &[
         "<1-2147483647:start> <1-2147483647:step>",
         resequence,
     ),
-    fate(In::Global, "ip access-list", Fate::Inert("concerns the logging of lists")),
+    fate(In::Global, "ip access-list log-update", LOGGED),
+    fate(In::Global, "ip access-list logging", LOGGED),
+    fate(In::Global, "ip access-list helper", LOGGED),
+    fate(In::Global, "ip access-list match-local-traffic", LOGGED),
+    fate(In::Global, "ip access-list persistent", Fate::Inert("numbers of lines are always kept")),
+    opens(In::Global, "ip access-list role-based", Fate::Inert("packets have no security group here")),
     fold(In::Global, "ipv6 access-list <name>", "", ipv6),
-    fate(In::Global, "ipv6 access-list log-update", Fate::Inert("concerns the logging of lists")),
+    fate(In::Global, "ipv6 access-list log-update", LOGGED),
     fold(In::Acl, "permit", rule::extended!(), permit),
     fold(In::Acl, "deny", rule::extended!(), deny),
-    fold(In::Acl, "remark", "[<LINE:text>]", remark),
+    fold(In::Acl, "remark", "<LINE:text>", remark),
     fold(In::Acl, "evaluate <name>", "", evaluate),
     fold(In::Acl, "dynamic", "<LINE:rest>", dynamic),
     fold(In::Acl, SEQUENCE, EXTENDED_SEQUENCED, sequenced),
     fold(In::StandardAcl, "permit", rule::standard!(), permit),
     fold(In::StandardAcl, "deny", rule::standard!(), deny),
-    fold(In::StandardAcl, "remark", "[<LINE:text>]", remark),
+    fold(In::StandardAcl, "remark", "<LINE:text>", remark),
     fold(In::StandardAcl, SEQUENCE, STANDARD_NUMBERED, sequenced),
     fold(In::Ipv6Acl, "permit", rule::ipv6!(), permit),
     fold(In::Ipv6Acl, "deny", rule::ipv6!(), deny),
-    fold(In::Ipv6Acl, "remark", "[<LINE:text>]", remark),
+    fold(In::Ipv6Acl, "remark", "<LINE:text>", remark),
     fold(In::Ipv6Acl, "evaluate <name>", "", evaluate),
     fold(In::Ipv6Acl, SEQUENCE, IPV6_SEQUENCED, sequenced),
     fold(In::Ipv6Acl, "sequence <1-2147483647:sequence>", IPV6_SEQUENCED, sequenced),
@@ -148,10 +152,19 @@ fn extended_numbered(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Probl
     numbered(fold, given, AclKind::Extended)
 }
 
-/// `access-list N …`; `no` takes the whole list away, whatever follows.
+/// `access-list N …`; `no` takes the whole list away, whatever follows. Only a remark goes alone,
+/// and the list with its last one.
 fn numbered(fold: &mut Fold<'_>, given: &Given<'_>, kind: AclKind) -> Result<(), Problem> {
     let name = given.word("number").unwrap_or_default();
     if fold.no {
+        if given.has("remark") {
+            let Some(place) = fold.config.acls.place(name) else { return Ok(()) };
+            let lines = fold.config.lines_of(kind, place);
+            lines.remove(&rule::line(given, kind)?);
+            if !lines.is_empty() {
+                return Ok(());
+            }
+        }
         fold.config.acls.remove(name);
         return Ok(());
     }
