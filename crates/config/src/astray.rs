@@ -151,7 +151,7 @@ pub(crate) fn restrictions(parsed: &Parsed) -> BTreeMap<u32, String> {
         };
         Some((number, text))
     });
-    found.chain(unprotecting(lines)).collect()
+    found.collect()
 }
 
 /// The mode that a line opens, or was to open.
@@ -182,14 +182,15 @@ fn is_of_meant_mode(lines: &[Line], line: &Line, restriction: &str) -> bool {
 
 /// The lines that were to protect traffic better than the default does, and are not understood,
 /// unless the same is set by another line of their mode.
-fn unprotecting(lines: &[Line]) -> impl Iterator<Item = (u32, String)> + '_ {
+pub(crate) fn unprotecting(parsed: &Parsed) -> Vec<(u32, String)> {
+    let lines = &parsed.document.lines;
     let says = |line: &Line, keywords: &[&str]| {
         let given = words(&line.spelled);
         keywords.len() <= given.len()
             && keywords.iter().zip(&given).all(|(keyword, word)| slips(word.text, keyword).is_some())
     };
     let unread = (1..).zip(lines).filter(|(_, line)| line.class == Class::Unknown);
-    unread.filter_map(move |(number, line)| {
+    let found = unread.filter_map(|(number, line)| {
         let head = head(lines, line).filter(|head| head.class != Class::Unknown)?;
         let mode = opens(head)?;
         let (_, keywords, does) =
@@ -201,7 +202,8 @@ fn unprotecting(lines: &[Line]) -> impl Iterator<Item = (u32, String)> + '_ {
         (!is_set).then(|| {
             (number, format!("`{shown}` is not understood: `{name}` {does}, and that is not enforced"))
         })
-    })
+    });
+    found.collect()
 }
 
 #[cfg(test)]

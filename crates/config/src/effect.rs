@@ -30,6 +30,16 @@ pub(crate) fn settle(parsed: &mut Parsed) {
     stops(parsed, stopping);
     let astray = crate::astray::restrictions(parsed);
     stops(parsed, astray);
+    // what is wrong with the line itself is said beside this
+    let weaker = crate::astray::unprotecting(parsed).into_iter().map(|(line, message)| Diagnostic {
+        severity: Severity::Error,
+        code: Code::Unenforced,
+        line,
+        column: 1,
+        message,
+        remedy: "correct the line".into(),
+    });
+    parsed.diagnostics.extend(weaker);
     complete(parsed, Numbers::Kept);
     held_otherwise(parsed);
 }

@@ -51,6 +51,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
     fate(In::Global, "ip access-list log-update", LOGGED),
     fate(In::Global, "ip access-list logging", LOGGED),
+    fate(In::Global, "ip access-list hardware", Fate::Inert("no hardware filters packets")),
     fate(In::Global, "ip access-list helper", LOGGED),
     fate(In::Global, "ip access-list match-local-traffic", LOGGED),
     fate(In::Global, "ip access-list persistent", Fate::Inert("numbers of lines are always kept")),
