@@ -121,7 +121,7 @@ alive writable
         &text,
         &[
             "alive read-only\n",
-            "% Error writing nvram:startup-config (Read-only file system",
+            "% Error writing nvram:startup-config (read-only filesystem",
             "status 1\n",
             "whole read-only\n",
             "clean read-only\n",
