@@ -4,7 +4,7 @@
 use crate::esp::sa::{ChildSa, Direction};
 use crate::flow::selector::Selector;
 use crate::ike::context::Context;
-use crate::ike::event::{Event, EventKind};
+use crate::ike::event::EventKind;
 use crate::ike::io::Effect;
 use crate::ike::lifetime::Margins;
 use crate::ike::tables::child::{Child, NewChild};
@@ -135,7 +135,7 @@ impl Context {
             replaces: child.replaced,
         };
         let (connection, path) = (Some(child.conn), Some(child.path));
-        self.out.effect(Effect::Event(Event { connection, path, kind }));
+        self.out.report(connection, path, kind);
     }
 
     /// Whether the initiator of a rekey still goes on with the old child SA, for a short time or
@@ -320,7 +320,7 @@ impl Context {
         if child.reported {
             let kind = EventKind::ChildDown { child: id, reason };
             let (connection, path) = (Some(child.conn), Some(child.path));
-            self.out.effect(Effect::Event(Event { connection, path, kind }));
+            self.out.report(connection, path, kind);
         }
         Some(child)
     }

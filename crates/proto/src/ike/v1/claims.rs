@@ -26,9 +26,8 @@
 //! Which child SAs overlap is in `tables/claims.rs`, who has what in `context/claims.rs`.
 
 use crate::flow::selector::{AddressRange, Selector};
-use crate::ike::event::{Event, EventKind, Rival};
+use crate::ike::event::{EventKind, Rival};
 use crate::ike::explain::Refusal;
-use crate::ike::io::Effect;
 use crate::ike::tables::claims::{Asked, Claim, Verdict, configured_for, contests};
 use crate::ike::v1::room::V1;
 use crate::ike::v1::sa::{Exchange, IsakmpSa};
@@ -244,7 +243,7 @@ impl V1<'_> {
         let newcomer = Rival { path: sa.path, identity, network: selector.remote };
         let kind =
             EventKind::NetworkContested { newcomer: Box::new(newcomer), holder: Box::new(holder), kept };
-        self.cx.out.effect(Effect::Event(Event { connection: Some(sa.id), path: Some(sa.path), kind }));
+        self.cx.out.report(Some(sa.id), Some(sa.path), kind);
     }
 
     // ---- what waits

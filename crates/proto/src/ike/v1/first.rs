@@ -1,9 +1,7 @@
 //! The first message of a peer: who gets in, who gives way, and peers that have sent no more than
 //! message 1 of main mode.
 
-use crate::ike::event::{Event, EventKind};
 use crate::ike::explain::Refusal;
-use crate::ike::io::Effect;
 use crate::ike::snapshot::IsakmpState;
 use crate::ike::tables::timers::Timer;
 use crate::ike::v1::admission::{Lane, Stage};
@@ -199,12 +197,7 @@ impl V1<'_> {
             self.cx.out.isakmp_changed(call.id);
         }
         if let Some(refusal) = refusal {
-            let kind = EventKind::Refused(refusal);
-            self.cx.out.effect(Effect::Event(Event {
-                connection: Some(call.id),
-                path: Some(call.path),
-                kind,
-            }));
+            self.cx.out.refuse(Some(call.id), call.path, refusal);
         }
     }
 

@@ -15,10 +15,6 @@ pub struct Verified(());
 #[error("the HASH payload does not verify")]
 pub struct HashMismatch;
 
-fn verify(ours: &Digest, theirs: &[u8]) -> Result<Verified, HashMismatch> {
-    if equal(ours, theirs) { Ok(Verified(())) } else { Err(HashMismatch) }
-}
-
 /// What phase 1 agreed on and exchanged; all keys and hashes are derived from it.
 #[derive(Clone, Debug)]
 pub struct KeyInput<'a> {
@@ -132,7 +128,7 @@ impl Phase1Keys {
 
     /// Checks a peer's HASH(1), HASH(2) or HASH(3) against ours.
     pub fn verify(&self, ours: &Digest, theirs: &[u8]) -> Result<Verified, HashMismatch> {
-        verify(ours, theirs)
+        if equal(ours, theirs) { Ok(Verified(())) } else { Err(HashMismatch) }
     }
 
     /// KEYMAT of one direction of an ESP SA (RFC 2409 section 5.5): `spi` is the receiver's.

@@ -6,8 +6,7 @@
 //! followed, because the address of any other does not change unnoticed, and a peer that follows
 //! nevertheless can be led away.
 
-use crate::ike::event::{Event, EventKind};
-use crate::ike::io::Effect;
+use crate::ike::event::EventKind;
 use crate::ike::v1::room::V1;
 use crate::ike::v1::sa::{Exchange, IsakmpSa};
 use crate::names::{ChildId, PeerId};
@@ -76,7 +75,7 @@ impl V1<'_> {
         }
         self.peer_moved(peer, new);
         let kind = EventKind::PeerMoved { remote, remote_port };
-        self.cx.out.effect(Effect::Event(Event { connection: None, path: Some(new), kind }));
+        self.cx.out.report(None, Some(new), kind);
     }
 
     /// The peer is on another path: its SAs follow.

@@ -3,9 +3,8 @@
 //! and the child SAs with it, which helps a peer that has lost them. If the peer does not answer
 //! within the time of dead peer detection, it is dead.
 
-use crate::ike::event::{Event, EventKind};
+use crate::ike::event::EventKind;
 use crate::ike::explain::Refusal;
-use crate::ike::io::Effect;
 use crate::ike::tables::child::{Child, PendingChild};
 use crate::ike::v1::informational::{PROBES, RETRY, UNANSWERED};
 use crate::ike::v1::room::V1;
@@ -91,11 +90,7 @@ impl V1<'_> {
         if !over || !probes || is_back || !self.cx.is_silent(id, patience(keepalive).0) {
             return;
         }
-        self.cx.out.effect(Effect::Event(Event {
-            connection: None,
-            path: Some(path),
-            kind: EventKind::PeerDead,
-        }));
+        self.cx.out.report(None, Some(path), EventKind::PeerDead);
         self.cx.pass_over(path.remote, id);
         self.cx.end_peer_children(id, "the peer is dead");
     }

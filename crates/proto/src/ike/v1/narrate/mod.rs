@@ -23,9 +23,7 @@ impl V1<'_> {
 
     /// Traces a step of an SA, if its peer is traced.
     fn step(&mut self, sa: &IsakmpSa, trace: impl FnOnce() -> Trace) {
-        if self.traces(sa) {
-            self.event(Some(sa), EventKind::Trace(Box::new(trace())));
-        }
+        self.cx.out.step_on(Some(sa.id), sa.path, trace);
     }
 
     /// Traces several steps.
