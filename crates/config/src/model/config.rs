@@ -7,7 +7,9 @@ use super::interface::Interface;
 use super::ipsec::{CryptoGlobal, CryptoMap, DynamicMap, TransformSet};
 use super::logging::LogSettings;
 use super::login::{Aaa, EnablePassword, Ssh, TerminalLine, User};
+use super::nat::Nat;
 use super::route::{Pool, Route};
+use super::route_map::RouteMap;
 use ipnet::IpNet;
 use std::net::Ipv4Addr;
 
@@ -32,6 +34,12 @@ pub struct Config {
     pub interfaces: Vec<Interface>,
     /// `ip route`.
     pub routes: Vec<Route>,
+    /// `ip nat`.
+    pub nat: Nat,
+    /// `route-map`.
+    pub route_maps: Vec<RouteMap>,
+    /// `ip local policy route-map`: for the router's own packets.
+    pub local_policy: Option<String>,
     /// `ip local pool`, several lines of a name extend it.
     pub pools: Vec<Pool>,
     /// IPv4 access lists by name or number.
