@@ -113,6 +113,8 @@ pub(crate) fn prompt(mode: In) -> &'static str {
         In::Line => "config-line",
         In::PubkeyChain => "conf-ssh-pubkey",
         In::PubkeyUser => "conf-ssh-pubkey-user",
+        In::NatPool => "config-ipnat-pool",
+        In::RouteMap => "config-route-map",
     }
 }
 
