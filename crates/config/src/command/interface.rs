@@ -27,17 +27,17 @@ pub(super) const ROWS: &[Row] = &[
     fold(In::Interface, "shutdown", "", shutdown),
     fold(In::Interface, "mtu", "= <64-18000:bytes>", mtu),
     fold(In::Interface, "ip mtu", "= <68-18000:bytes>", ip_mtu),
-    fold(In::Interface, "ip access-group", "{= <list>} [in|out]", access_group),
+    fold(In::Interface, "ip access-group", "{= <access-list>} [in|out]", access_group),
     fold(
         In::Interface,
         "ip verify unicast reverse-path",
-        "= [allow-self-ping|l2-src]... [<list>]",
+        "= [allow-self-ping|l2-src]... [<access-list>]",
         reverse_path,
     ),
     fold(
         In::Interface,
         "ip verify unicast source reachable-via",
-        "= {rx|any} [allow-default|allow-self-ping|l2-src]... [<list>]",
+        "= {rx|any} [allow-default|allow-self-ping|l2-src]... [<access-list>]",
         reachable_via,
     ),
     fate(In::Interface, "ip verify", Fate::Unenforced("drops packets with forged sources")),
@@ -46,8 +46,8 @@ pub(super) const ROWS: &[Row] = &[
     fate(In::Interface, "ip nat", Fate::Unenforced("translates addresses")),
     fate(In::Interface, "ip nat enable", VIRTUAL),
     fold(In::Interface, "ip tcp adjust-mss", "= <500-1460:bytes>", adjust_mss),
-    fold(In::Interface, "ip policy route-map = <map>", "", policy),
-    fold(In::Global, "ip local policy route-map = <map>", "", local_policy),
+    fold(In::Interface, "ip policy route-map = <route-map>", "", policy),
+    fold(In::Global, "ip local policy route-map = <route-map>", "", local_policy),
     fate(In::Interface, "ip ospf", Fate::Forwarding("is a routing protocol's")),
     fate(In::Interface, "ip rip", Fate::Forwarding("is a routing protocol's")),
     fate(In::Interface, "ip nhrp", Fate::Forwarding("is DMVPN's")),
@@ -89,7 +89,7 @@ pub(super) const ROWS: &[Row] = &[
     fold(In::Interface, "ip redirects", "", redirects).no(No::IsASetting),
     fold(In::Interface, "ip unreachables", "", unreachables).no(No::IsASetting),
     fold(In::Interface, "ip proxy-arp", "", proxy_arp).no(No::IsASetting),
-    fold(In::Interface, "ip directed-broadcast", "= [<list>]", directed_broadcast),
+    fold(In::Interface, "ip directed-broadcast", "= [<access-list>]", directed_broadcast),
     fate(In::Interface, "ip flow", Fate::Unsupported("flows are not exported")),
     fate(In::Interface, "ip nbar", Fate::Unsupported("there is no QoS")),
     fate(In::Interface, "ip dhcp client", Fate::Inert("the DHCP client sends its usual options")),
@@ -269,7 +269,7 @@ fn unreachables(fold: &mut Fold<'_>, _: &Given<'_>) -> Result<(), Problem> {
 
 /// `ip directed-broadcast [LIST]`
 fn directed_broadcast(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
-    let broadcast = fold.unless_no(Some(DirectedBroadcast { list: given.string("list") }));
+    let broadcast = fold.unless_no(Some(DirectedBroadcast { list: given.string("access-list") }));
     change(fold, |interface| interface.directed_broadcast = broadcast);
     Ok(())
 }
@@ -295,7 +295,9 @@ fn ip_mtu(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
 /// `ip access-group LIST [in|out]`; without a direction it is `out`, and `no ip access-group in`
 /// names no list.
 fn access_group(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
-    let Some(list) = given.string("list") else { return Err(given.missing("a list and its direction")) };
+    let Some(list) = given.string("access-list") else {
+        return Err(given.missing("a list and its direction"));
+    };
     let no = fold.no;
     let is_in = given.choose(&[("in", true), ("out", false)]);
     let any_in = match list.as_str() {
@@ -323,7 +325,7 @@ fn reverse_path(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
         by_this_interface: true,
         allow_default: true,
         allow_self_ping: given.has("allow-self-ping"),
-        list: given.string("list"),
+        list: given.string("access-list"),
     };
     verify(fold, given, check)
 }
@@ -334,7 +336,7 @@ fn reachable_via(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> 
         by_this_interface: given.has("rx"),
         allow_default: given.has("allow-default"),
         allow_self_ping: given.has("allow-self-ping"),
-        list: given.string("list"),
+        list: given.string("access-list"),
     };
     verify(fold, given, check)
 }
@@ -369,14 +371,14 @@ fn adjust_mss(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
 }
 
 fn policy(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
-    let map = fold.unless_no(given.string("map"));
+    let map = fold.unless_no(given.string("route-map"));
     change(fold, |interface| interface.policy = map);
     Ok(())
 }
 
 /// `ip local policy route-map MAP`: for the router's own packets.
 fn local_policy(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
-    fold.config.local_policy = fold.unless_no(given.string("map"));
+    fold.config.local_policy = fold.unless_no(given.string("route-map"));
     Ok(())
 }
 

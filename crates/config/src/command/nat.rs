@@ -25,20 +25,20 @@ pub(super) const ROWS: &[Row] = &[
     fold(
         In::Global,
         "ip nat pool <name>",
-        "= [<A.B.C.D:low> <A.B.C.D:high>] {netmask <A.B.C.D:mask>|prefix-length <1-32:length>} [type {match-host|rotary}|add-route|accounting <access-list>|arp-ping|forced]...",
+        "= [<A.B.C.D:low> <A.B.C.D:high>] {netmask <A.B.C.D:mask>|prefix-length <1-32:prefix-length>} [type {match-host|rotary}|add-route|accounting <access-list>|arp-ping|forced]...",
         pool,
     ),
     fold(In::NatPool, "address", "<A.B.C.D:low> <A.B.C.D:high>", address),
     fold(
         In::Global,
         "ip nat inside source",
-        "{list <list>|route-map <map>} = {interface <IF:interface> [<UNIT:unit>]|pool <pool>} [overload|vrf <vrf>|reversible|oer|match-in-vrf|redundancy <id>|mapping-id <id>|forced]...",
+        "{list <access-list>|route-map <route-map>} = {interface <IF:interface> [<UNIT:unit>]|pool <pool>} [overload|vrf <vrf>|reversible|oer|match-in-vrf|redundancy <id>|mapping-id <id>|forced]...",
         dynamic_rule,
     ),
     fold(
         In::Global,
         "ip nat inside source static",
-        "{network <A.B.C.D:local> <A.B.C.D:global> {<A.B.C.D:mask>|</nn:prefix-length>}|{tcp|udp} <A.B.C.D:local> <1-65535:local-port> {<A.B.C.D:global>|interface <IF:interface> [<UNIT:unit>]} <1-65535:global-port>|<A.B.C.D:local> {<A.B.C.D:global>|interface <IF:interface> [<UNIT:unit>]}} [= {extendable|no-alias|no-payload|vrf <vrf>|match-in-vrf|redundancy <id>|mapping-id <id>|reversible|forced}|route-map <map>]...",
+        "{network <A.B.C.D:inside-local> <A.B.C.D:inside-global> {<A.B.C.D:mask>|</nn:prefix-length>}|{tcp|udp} <A.B.C.D:inside-local> <1-65535:local-port> {<A.B.C.D:inside-global>|interface <IF:interface> [<UNIT:unit>]} <1-65535:global-port>|<A.B.C.D:inside-local> {<A.B.C.D:inside-global>|interface <IF:interface> [<UNIT:unit>]}} [= {extendable|no-alias|no-payload|vrf <vrf>|match-in-vrf|redundancy <id>|mapping-id <id>|reversible|forced}|route-map <route-map>]...",
         static_rule,
     ),
     fate(
@@ -79,7 +79,7 @@ fn pool(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
             let mask = ipnet::ipv4_mask_to_prefix(mask);
             mask.map_err(|_| given.problem("mask", "a network mask"))?
         }
-        None => given.number("length").unwrap_or(32),
+        None => given.number("prefix-length").unwrap_or(32),
     };
     let range = given.address("low").zip(given.address("high"));
     if let Some(range) = range {
@@ -159,8 +159,8 @@ fn told(fold: &mut Fold<'_>, given: &Given<'_>) {
 
 /// `ip nat inside source {list L | route-map R} {interface I | pool P} [overload] …`
 fn dynamic_rule(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
-    let list = given.string("list").map(NatSelect::List);
-    let Some(which) = list.or_else(|| given.string("map").map(NatSelect::RouteMap)) else {
+    let list = given.string("access-list").map(NatSelect::List);
+    let Some(which) = list.or_else(|| given.string("route-map").map(NatSelect::RouteMap)) else {
         return Err(given.missing("a list or a route map"));
     };
     let interface = given.interface("interface").map(NatTo::Interface);
@@ -191,7 +191,7 @@ fn dynamic_rule(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
 /// `ip nat inside source static …`
 fn static_rule(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     let what = static_pair(given)?;
-    let route_map = given.string("map");
+    let route_map = given.string("route-map");
     if fold.no {
         if route_map.is_some() {
             fold.config.nat_rules.remove(&RuleKey::Static(what, route_map));
@@ -221,12 +221,12 @@ fn static_rule(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
 
 fn static_pair(given: &Given<'_>) -> Result<StaticNatPair, Problem> {
     let missing = || given.missing("both addresses");
-    let local = given.address("local").ok_or_else(missing)?;
+    let local = given.address("inside-local").ok_or_else(missing)?;
     if given.has("network") {
-        let global = given.address("global").ok_or_else(missing)?;
+        let global = given.address("inside-global").ok_or_else(missing)?;
         let length = match given.prefix_length("prefix-length") {
             Some(length) => length,
-            None => match given.network("local", "mask")? {
+            None => match given.network("inside-local", "mask")? {
                 IpNet::V4(net) => net.prefix_len(),
                 IpNet::V6(_) => return Err(given.problem("mask", "a network mask")),
             },
@@ -234,10 +234,13 @@ fn static_pair(given: &Given<'_>) -> Result<StaticNatPair, Problem> {
         let net = |address, name| {
             Ipv4Net::new(address, length).map(|net| net.trunc()).map_err(|_| given.problem(name, "a network"))
         };
-        return Ok(StaticNatPair::Network { local: net(local, "local")?, global: net(global, "global")? });
+        return Ok(StaticNatPair::Network {
+            local: net(local, "inside-local")?,
+            global: net(global, "inside-global")?,
+        });
     }
     let interface = given.interface("interface").map(NatGlobal::Interface);
-    let global = given.address("global").map(NatGlobal::Address).or(interface).ok_or_else(missing)?;
+    let global = given.address("inside-global").map(NatGlobal::Address).or(interface).ok_or_else(missing)?;
     let Some(protocol) = given.choose(&[("tcp", 6), ("udp", 17)]) else {
         return Ok(StaticNatPair::Host { local, global });
     };

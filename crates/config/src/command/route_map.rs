@@ -12,8 +12,8 @@ use crate::model::{RouteMap, RouteMapEntry, RouteMatch, RouteSet};
 pub(super) const ROWS: &[Row] = &[
     fold(In::Global, "route-map <name>", "[= {permit|deny}] [<0-65535:sequence>]", route_map),
     fate(In::RouteMap, "description", Fate::NoOp),
-    fold(In::RouteMap, "match ip address", "<list>...", match_address),
-    fold(In::RouteMap, "match ip next-hop", "<list>...", match_next_hop),
+    fold(In::RouteMap, "match ip address", "<access-list>...", match_address),
+    fold(In::RouteMap, "match ip next-hop", "<access-list>...", match_next_hop),
     fold(In::RouteMap, "match length", "= <0-2147483647:shortest> <0-2147483647:longest>", match_length),
     fold(In::RouteMap, "match interface", "{<IF:interface> [<UNIT:unit>]}...", match_interface),
     fold(In::RouteMap, "match", "<LINE:rest>", match_other),
@@ -129,7 +129,7 @@ fn written<E: PartialEq>(all: &mut Vec<E>, no: bool, text: &str, of: fn(&E) -> O
 
 /// `match ip address LIST…`; `match ip address prefix-list LIST…` is a routing protocol's.
 fn match_address(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
-    let lists = given.strings("list");
+    let lists = given.strings("access-list");
     if let Some(rest) = prefix_lists(&lists) {
         return keep_match(fold, &format!("ip address {rest}"));
     }
@@ -141,7 +141,7 @@ fn match_address(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> 
 }
 
 fn match_next_hop(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
-    let lists = given.strings("list");
+    let lists = given.strings("access-list");
     if let Some(rest) = prefix_lists(&lists) {
         return keep_match(fold, &format!("ip next-hop {rest}"));
     }
