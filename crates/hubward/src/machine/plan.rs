@@ -589,7 +589,7 @@ fn guarded<'a>(now: &Situation<'a>) -> impl Iterator<Item = &'a String> {
 /// The settings that a plan for a situation is compared with.
 pub(crate) fn settings_of(now: &Situation<'_>) -> Vec<Setting> {
     let filters = guarded(now).cloned().map(Setting::RpFilter);
-    settings(now.carrier).into_keys().chain(filters).collect()
+    settings(now).into_keys().chain(filters).collect()
 }
 
 #[cfg(test)]
