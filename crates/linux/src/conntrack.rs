@@ -85,7 +85,7 @@ pub struct Connection {
     pub answered: Option<Counted>,
     /// When it began, in nanoseconds since 1970, if the kernel notes it (`nf_conntrack_timestamp`).
     pub began: Option<u64>,
-    /// By what the kernel tells it from a later one with the same addresses.
+    /// By what the kernel tells it from most later ones with the same addresses.
     id: Option<u32>,
 }
 
