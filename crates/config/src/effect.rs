@@ -165,7 +165,13 @@ fn changes(parsed: &Parsed) -> Vec<Change> {
         out.extend(zones.map(|one| Change::Quiet(one.line, "no interface is a member of a zone")));
     }
     let nat: Vec<_> = rules.iter().filter(|one| one.kind == Kind::Nat).collect();
-    match (nat.is_empty(), is_used(Kind::Nat)) {
+    let has_side = |block: &Block<'_>| {
+        unused(&interfaces, block).is_none()
+            && interfaces.get(block.interface().as_str()).is_some_and(|interface| interface.nat.is_some())
+    };
+    let is_translated =
+        is_used(Kind::Nat) || blocks.iter().any(|block| block.head.begins("interface") && has_side(block));
+    match (nat.is_empty(), is_translated) {
         (true, true) => {
             let lines = used.iter().filter(|(kind, _)| *kind == Kind::Nat);
             out.extend(lines.map(|(_, line)| Change::Quiet(*line, "there is no translation rule")));

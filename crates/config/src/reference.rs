@@ -84,8 +84,13 @@ fn command(row: &Row, compiled: &Form) -> Command {
         Some(Fate::Forwarding(reason)) => Effect::Forwarding(reason),
     };
     let tail = if fate.is_some() { "" } else { row.tail };
-    let form: Vec<_> =
-        format!("{} {tail}", row.form).split(' ').filter(|word| *word != "=").map(str::to_string).collect();
+    let form: Vec<_> = format!("{} {tail}", row.form)
+        .replace("[= ", "[")
+        .replace("{= ", "{")
+        .split(' ')
+        .filter(|word| *word != "=")
+        .map(str::to_string)
+        .collect();
     let form = form.join(" ");
     Command {
         form: form.trim_end().to_string(),
@@ -117,6 +122,8 @@ fn title(mode: In) -> (&'static str, &'static str) {
         In::Line => ("Terminal line", "line {console|vty} <first> [<last>]"),
         In::PubkeyChain => ("Public keys of SSH users", "ip ssh pubkey-chain"),
         In::PubkeyUser => ("Public keys of one user", "username <name>"),
+        In::NatPool => ("Addresses of a NAT pool", "ip nat pool <name> netmask <mask>"),
+        In::RouteMap => ("Route map entry", "route-map <name> {permit|deny} <sequence>"),
     }
 }
 
@@ -145,12 +152,17 @@ mod tests {
     #[test]
     fn every_mode_is_entered_so() {
         for mode in reference().into_iter().filter(|mode| mode.prompt != "config") {
-            let mut line = mode.entered_by.replace(" [<last>]", "").replace("{console|vty}", "vty");
+            let mut line = mode
+                .entered_by
+                .replace(" [<last>]", "")
+                .replace("{console|vty}", "vty")
+                .replace("{permit|deny}", "permit");
             for (argument, value) in [
                 ("<name>", "a"),
                 ("<interface>", "FastEthernet0/0"),
                 ("<priority>", "10"),
                 ("<sequence>", "10"),
+                ("<mask>", "255.255.255.0"),
                 ("<transform>...", "esp-aes"),
                 ("<first>", "0"),
             ] {

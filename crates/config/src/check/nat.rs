@@ -22,7 +22,7 @@ struct Rule<'p> {
 pub(super) fn check(parsed: &Parsed, found: &mut Vec<Diagnostic>) {
     // without a rule there is nothing to look for
     let is_rule = |line: &crate::document::Line| {
-        line.class == Class::Unsupported && line.spelled.starts_with("ip nat inside source ")
+        line.class == Class::Implemented && line.spelled.starts_with("ip nat inside source ")
     };
     if !parsed.document.lines.iter().any(is_rule) {
         return;
@@ -40,7 +40,7 @@ pub(super) fn check(parsed: &Parsed, found: &mut Vec<Diagnostic>) {
     let all: Vec<_> = selecting(config).into_iter().filter(|one| translated(&one.map.name)).collect();
     let pools = clients(config, translated);
     let maps = by_name(&blocks);
-    let rules = blocks.iter().map(|block| block.head).filter(|head| head.class == Class::Unsupported);
+    let rules = blocks.iter().map(|block| block.head).filter(|head| head.class == Class::Implemented);
     let mut left = COMPARED;
     for rule in rules.filter_map(|line| rule(config, &maps, line)) {
         let pairs = all.iter().map(|one| one.flows.len()).sum::<usize>().saturating_mul(rule.flows.len());

@@ -126,7 +126,6 @@ pub(super) const ROWS: &[Row] = rows! {
     "ip dhcp snooping" => Action::Fate(Fate::Unenforced("drops the answers of strange DHCP servers")),
     "ip dhcp limit" => Action::Fate(Fate::Unenforced("limits the leases of an interface")),
     "ip dhcp-server" => Action::Fate(PPP),
-    "ip local policy" => Action::Fate(Fate::Forwarding("routes this machine's own packets by policy")),
     "ip alias" => Action::Fate(Fate::Unsupported("addresses are those of interfaces")),
     "ip route static" => Action::Fate(Fate::Unsupported("routes are not watched")),
     "ip route profile" => Action::Fate(Fate::Inert("only reports")),

@@ -30,6 +30,8 @@ fn opened(mode: In) -> &'static str {
         In::Line => "line vty 0 4\n",
         In::PubkeyChain => "ip ssh pubkey-chain\n",
         In::PubkeyUser => "ip ssh pubkey-chain\n username u\n",
+        In::NatPool => "ip nat pool n netmask 255.255.255.0\n",
+        In::RouteMap => "route-map m permit 10\n",
     }
 }
 

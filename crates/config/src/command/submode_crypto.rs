@@ -50,7 +50,7 @@ pub(super) const CLIENT_GROUP: &[(In, &[Names])] = &[
             ),
             (
                 Is(Unenforced("restricts the entry to certain traffic")),
-                "set ip access-group; set ip policy; match certificate; match identity; match ipv6",
+                "set ip policy; match certificate; match identity; match ipv6",
             ),
         ],
     ),
@@ -64,7 +64,7 @@ pub(super) const CLIENT_GROUP: &[(In, &[Names])] = &[
             ),
             (
                 Is(Unenforced("restricts the entry to certain traffic")),
-                "set ip access-group; set ip policy; match certificate; match identity; match ipv6",
+                "set ip policy; match certificate; match identity; match ipv6",
             ),
         ],
     ),

@@ -16,6 +16,8 @@ use std::net::Ipv4Addr;
 /// A whole configuration.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Config {
+    /// `version`: of which release the configuration is, as far as it says.
+    pub version: Option<(u16, u16)>,
     /// `hostname`.
     pub hostname: Option<String>,
     /// `ip domain name`.

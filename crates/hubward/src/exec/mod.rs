@@ -34,6 +34,7 @@ mod table;
 mod tests;
 #[cfg(test)]
 mod version_tests;
+mod why_packet;
 
 pub(crate) use table::{allowed_forms, find};
 

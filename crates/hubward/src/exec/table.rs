@@ -5,7 +5,7 @@
 use super::{
     debug, lockout, manage, ping, show_acl, show_config, show_engine, show_failures, show_guard,
     show_interface, show_ipsec, show_isakmp, show_isakmp_config, show_map, show_pool, show_route,
-    show_session, show_system, show_weak,
+    show_session, show_system, show_weak, why_packet,
 };
 use crate::exec::command::{Arguments, Caller, Context, Output};
 use crate::manage::desk::{Answers, Desk, Outcome, PRIVILEGED, Refusal};
@@ -135,6 +135,11 @@ pub(crate) const ROWS: &[Row] = &[
     show("show users", 1, show_system::users),
     show("show version", 1, show_system::version),
     show("why [<who>]", 1, show_failures::why),
+    show(
+        "why packet <A.B.C.D:from> <A.B.C.D:to> [{tcp|udp} [<0-65535:port>] [from <0-65535:sport>] [established]|icmp|esp|protocol <0-255:protocol>]",
+        1,
+        why_packet::packet,
+    ),
     show("write terminal", PRIVILEGED, show_config::running),
     clear("clear access-list counters", Views::clear_access_list_counters),
     clear("clear counters", Views::clear_interface_counters),
