@@ -90,6 +90,24 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// A connection of which no more than this is known.
+    pub fn new(original: Tuple, reply: Tuple, status: u32, left: Duration) -> Self {
+        Self {
+            original,
+            reply,
+            status,
+            left,
+            mark: 0,
+            zone: 0,
+            helper: None,
+            master: None,
+            sent: None,
+            answered: None,
+            began: None,
+            id: None,
+        }
+    }
+
     fn has(&self, bit: u32) -> bool {
         self.status & 1 << bit != 0
     }
