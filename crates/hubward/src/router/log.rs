@@ -1,8 +1,10 @@
 //! `log` and `log-input` of access lists: the lines `%SEC-6-IPACCESSLOG…` of the packets that the
 //! kernel reports. The first packet of a flow is told at once, those after it every five minutes as
-//! a number. Nothing here reads a clock or a socket.
+//! a number.
 
-use hubward_linux::nflog::Packet;
+use crate::router::rules::list::{LOG_GROUP, LoggedLine};
+use hubward_linux::Error;
+use hubward_linux::nflog::{Group, Packet};
 use hubward_proto::time::Instant;
 use hubward_proto::wire::ip::{Ipv4, protocol};
 use std::collections::HashMap;
@@ -13,8 +15,6 @@ use std::time::Duration;
 /// What the prefix of a logging rule begins with; a space and the place of its
 /// [`LoggedLine`] follow.
 pub(crate) const PREFIX: &str = "hubward";
-/// The group of the kernel's log that the rules report to.
-pub(crate) const GROUP: u16 = 4857;
 /// Bytes of a packet that are reported: the longest IP header, and the ports.
 pub(crate) const RANGE: u32 = 128;
 /// Flows that are known at a time. Further ones are counted only.
@@ -23,19 +23,6 @@ const MOST: usize = 4096;
 const INTERVAL: Duration = Duration::from_secs(300);
 /// How often it is told at most that packets were not told.
 const MISSED: Duration = Duration::from_secs(60);
-
-/// A line of an access list that logs, as one rule of the kernel knows it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct LoggedLine {
-    /// The name of the list.
-    pub(crate) list: String,
-    /// A standard list: only the source is told.
-    pub(crate) standard: bool,
-    /// `permit` or `deny`.
-    pub(crate) permit: bool,
-    /// `log-input`: interface and hardware address are told too.
-    pub(crate) input: bool,
-}
 
 /// A message of the facility SEC, severity 6.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,7 +102,8 @@ impl Recorder {
         let line: &LoggedLine = line.and_then(|place: usize| self.lines.get(place))?;
         let view = Ipv4::parse_start(&packet.bytes)?;
         let came_by = if line.input { came_by(packet, name) } else { String::new() };
-        let flow = Flow { list: line.list.clone(), permit: line.permit, came_by, what: what(&view, line.standard) };
+        let flow =
+            Flow { list: line.list.clone(), permit: line.permit, came_by, what: what(&view, line.standard) };
         if let Some(further) = self.flows.get_mut(&flow) {
             further.packets += 1;
             return None;
@@ -160,6 +148,69 @@ impl Recorder {
     }
 }
 
+/// What a gateway does with the packets that its rules report.
+#[derive(Debug, Default)]
+pub(crate) struct Journal {
+    /// Where they come from; `None`: no line logs, or the kernel gives none.
+    group: Option<Group>,
+    recorder: Recorder,
+    /// Why there is no group, as it was last told.
+    why: Option<String>,
+}
+
+impl Journal {
+    /// Before the rules are loaded: they log these lines from then on. What the kernel has reported
+    /// until now is returned, by the lines of before.
+    pub(crate) fn follow(
+        &mut self,
+        lines: Vec<LoggedLine>,
+        name: impl Fn(u32) -> Option<String>,
+        now: Instant,
+    ) -> Vec<Said> {
+        let said = self.read(name, now);
+        if lines.is_empty() {
+            self.group = None;
+        }
+        self.recorder.follow(lines);
+        said
+    }
+
+    /// Takes what the kernel has reported, as often as the gateway has time; what is told at once.
+    pub(crate) fn read(&mut self, name: impl Fn(u32) -> Option<String>, now: Instant) -> Vec<Said> {
+        if self.group.is_none() && !self.recorder.lines.is_empty() {
+            self.open();
+        }
+        let Some(group) = &mut self.group else { return Vec::new() };
+        let packets = group.read().unwrap_or_else(|error| {
+            tracing::debug!("{error}");
+            Vec::new()
+        });
+        self.recorder.missed(group.missed());
+        packets.iter().filter_map(|packet| self.recorder.packet(packet, &name, now)).collect()
+    }
+
+    /// Periodic work, once a second: what is told of packets that were not told at once.
+    pub(crate) fn every_second(&mut self, now: Instant) -> Vec<Said> {
+        self.recorder.every_second(now)
+    }
+
+    fn open(&mut self) {
+        match Group::open(LOG_GROUP, RANGE) {
+            Ok(group) => (self.group, self.why) = (Some(group), None),
+            Err(error) => self.cannot(&error),
+        }
+    }
+
+    /// The lists filter without it; it is told once, and tried again.
+    fn cannot(&mut self, error: &Error) {
+        let why = error.to_string();
+        if self.why.as_ref() != Some(&why) {
+            tracing::warn!("what access lists log is not told: {why}");
+        }
+        self.why = Some(why);
+    }
+}
+
 impl Flow {
     fn said(&self, count: u64) -> Said {
         let (list, came_by, packets) = (&self.list, &self.came_by, packets(count));
@@ -182,7 +233,10 @@ impl Flow {
                     Some((_, name)) => ("IPACCESSLOGRP", (*name).to_owned()),
                     None => ("IPACCESSLOGNP", protocol.to_string()),
                 };
-                (mnemonic, format!("{start} {protocol} {source}{came_by} -> {destination}, {count} {packets}"))
+                (
+                    mnemonic,
+                    format!("{start} {protocol} {source}{came_by} -> {destination}, {count} {packets}"),
+                )
             }
         };
         Said { mnemonic, text }
@@ -244,7 +298,8 @@ mod tests {
     }
 
     fn recorder() -> Recorder {
-        let line = |list: &str, standard, permit, input| LoggedLine { list: list.into(), standard, permit, input };
+        let line =
+            |list: &str, standard, permit, input| LoggedLine { list: list.into(), standard, permit, input };
         let mut recorder = Recorder::default();
         recorder.follow(vec![
             line("DMZ-IN", false, false, false),
@@ -278,7 +333,8 @@ mod tests {
     fn each_kind_of_packet_has_the_line_of_ios() {
         let mut recorder = recorder();
         let mut told = |packet| told(&mut recorder, &packet).unwrap();
-        let told_of_tcp = "%SEC-6-IPACCESSLOGP: list DMZ-IN denied tcp 172.16.10.20(1234) -> 10.1.1.10(80), 1 packet";
+        let told_of_tcp =
+            "%SEC-6-IPACCESSLOGP: list DMZ-IN denied tcp 172.16.10.20(1234) -> 10.1.1.10(80), 1 packet";
         assert_eq!(told(tcp(0, 1234, 80)), told_of_tcp);
         assert_eq!(
             told(packet(1, 17, &[0, 53, 0, 7])),
