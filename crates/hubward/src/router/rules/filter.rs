@@ -1,4 +1,4 @@
-//! `ip access-group`, `ip verify unicast`, `ip tcp adjust-mss`.
+//! `ip access-group`, `ip verify unicast`, `ip tcp adjust-mss`, `ip directed-broadcast`.
 
 use super::list::{Lists, REFUSE, Use};
 use super::{Site, base, chain, packets};
@@ -12,6 +12,7 @@ pub(super) fn chains(site: &Site<'_>, lists: &mut Lists<'_>) -> Vec<String> {
     input(site, lists, &mut chains);
     output(site, lists, &mut chains);
     mss(site, &mut chains);
+    broadcasts(site, lists, &mut chains);
     chains
 }
 
@@ -169,5 +170,28 @@ fn mss(site: &Site<'_>, chains: &mut Vec<String>) {
         .collect();
     if !rules.is_empty() {
         chains.push(base("mss", "type filter hook forward priority -150; policy accept;", &rules));
+    }
+}
+
+/// `ip directed-broadcast`: the interfaces by which broadcasts of their networks may leave.
+fn broadcasts(site: &Site<'_>, lists: &mut Lists<'_>, chains: &mut Vec<String>) {
+    let mut rules = Vec::new();
+    for (interface, link) in site.interfaces() {
+        let Some(forwarded) = &interface.directed_broadcast else { continue };
+        let pass = format!("broadcast_{}", interface.number);
+        let list = forwarded.list.as_ref().and_then(|name| {
+            lists.chain(name, Use::Select { then: pass.clone(), reversed: false })
+        });
+        rules.push(match list {
+            Some(list) => {
+                chains.push(chain(&pass, &["accept".to_owned()]));
+                format!("oifname {link} fib daddr type broadcast jump {list}")
+            }
+            None => format!("oifname {link} fib daddr type broadcast accept"),
+        });
+    }
+    if !rules.is_empty() {
+        rules.push("fib daddr type broadcast drop".into());
+        chains.push(base("broadcasts", "type filter hook forward priority -140; policy accept;", &rules));
     }
 }

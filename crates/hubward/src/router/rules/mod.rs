@@ -11,6 +11,7 @@
 //! | `input` | prerouting | -150 | `ip access-group … in`, `ip verify unicast` |
 //! | `published` | prerouting | -105 | static translations of what comes from outside |
 //! | `mss` | forward | -150 | `ip tcp adjust-mss` |
+//! | `broadcasts` | forward | -140 | `ip directed-broadcast` |
 //! | `translate` | postrouting | 95 | translations of what goes outside |
 //! | `output` | postrouting | 160 | `ip access-group … out` |
 //! | `own` | output | -300 | what Hubward itself sends is translated already |
