@@ -143,6 +143,7 @@ fn configuration<'l>(prompt: &str, line: &'l str) -> (Vec<&'static Form>, &'l st
 
 /// Help texts by keyword or argument, sorted.
 const HELP: &[(&str, &str)] = &[
+    ("*", "All"),
     ("+ack", "ACK is set"),
     ("+fin", "FIN is set"),
     ("+psh", "PSH is set"),
@@ -492,6 +493,10 @@ const HELP: &[(&str, &str)] = &[
     ("ospf", "OSPF"),
     ("out", "Outgoing"),
     ("outside", "The outside of address translation"),
+    ("outside-global", "Outside address, as it is"),
+    ("outside-global-port", "Its port, as it is"),
+    ("outside-local", "Outside address, as the inside sees it"),
+    ("outside-local-port", "Its port, as the inside sees it"),
     ("overload", "Many hosts share an address"),
     ("pad", "X.3 PAD"),
     ("password", "A password"),
@@ -609,6 +614,7 @@ const HELP: &[(&str, &str)] = &[
     ("start-year", "Year"),
     ("startup-config", "The configuration file"),
     ("static", "Always the same"),
+    ("statistics", "How many there are"),
     ("step", "Distance between the numbers"),
     ("syn", "SYN is set"),
     ("syn-timeout", "Of TCP after SYN"),
@@ -628,6 +634,7 @@ const HELP: &[(&str, &str)] = &[
     ("track", "Only while an object is up"),
     ("transform-set", "Transforms and mode"),
     ("translation", "Translations"),
+    ("translations", "Translations"),
     ("transport", "Transport mode"),
     ("trap", "Send to a syslog server"),
     ("ttl", "Time to live"),
@@ -658,6 +665,7 @@ const HELP: &[(&str, &str)] = &[
     ("username", "A local user"),
     ("users", "Who is logged in"),
     ("v120", "V.120"),
+    ("verbose", "Everything"),
     ("verify", "Check the source"),
     ("version", "The version"),
     ("view", "A view"),

@@ -85,11 +85,29 @@ pub struct Connection {
     pub answered: Option<Counted>,
     /// When it began, in nanoseconds since 1970, if the kernel notes it (`nf_conntrack_timestamp`).
     pub began: Option<u64>,
-    /// By what the kernel tells it from a later one with the same addresses.
+    /// By what the kernel tells it from most later ones with the same addresses.
     id: Option<u32>,
 }
 
 impl Connection {
+    /// A connection of which no more than this is known.
+    pub fn new(original: Tuple, reply: Tuple, status: u32, left: Duration) -> Self {
+        Self {
+            original,
+            reply,
+            status,
+            left,
+            mark: 0,
+            zone: 0,
+            helper: None,
+            master: None,
+            sent: None,
+            answered: None,
+            began: None,
+            id: None,
+        }
+    }
+
     fn has(&self, bit: u32) -> bool {
         self.status & 1 << bit != 0
     }
