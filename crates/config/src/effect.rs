@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Puts right what was said of lines one by one.
 pub(crate) fn settle(parsed: &mut Parsed) {
+    holes_of_route_maps(parsed);
     let changes = changes(parsed);
     let mut quieted: BTreeMap<u32, &str> = BTreeMap::new();
     for change in &changes {
@@ -45,12 +46,13 @@ pub(crate) fn settle(parsed: &mut Parsed) {
         remedy: "correct the line".into(),
     });
     parsed.diagnostics.extend(weaker);
-    complete(parsed, Numbers::Kept);
+    holes(parsed, Numbers::Kept);
     held_otherwise(parsed);
 }
 
 /// Completes the model of what only the whole configuration shows.
 pub(crate) fn complete(parsed: &mut Parsed, numbers: Numbers) {
+    holes_of_route_maps(parsed);
     holes(parsed, numbers);
 }
 
@@ -388,7 +390,6 @@ fn holes(parsed: &mut Parsed, numbers: Numbers) {
         Acl { name, kind, entries: with_holes(Vec::new(), holes, numbers), line }
     }));
     holes_of_groups(parsed);
-    holes_of_route_maps(parsed);
 }
 
 /// The lines of a list with those that were not understood: by their numbers, or before whatever is
@@ -575,7 +576,8 @@ mod tests {
             assert!(told.message.contains("unreachable") || told.message.contains("VRF"), "{told:?}");
         }
         // of what is only not done, it is
-        let told = parse("router ospf 1\ninterface FastEthernet0/0\n ip helper-address 10.1.1.1\n").diagnostics;
+        let told =
+            parse("router ospf 1\ninterface FastEthernet0/0\n ip helper-address 10.1.1.1\n").diagnostics;
         assert_eq!(told.iter().filter(|told| told.message.contains(FORWARDED)).count(), 2, "{told:?}");
     }
 
@@ -673,9 +675,7 @@ mod tests {
             ("Tunnel1 - 2", false),
             ("FastEthernet0/0 - 1", true),
         ] {
-            let text = format!(
-                "interface range {members}\n ip helper-address 10.1.1.1\n"
-            );
+            let text = format!("interface range {members}\n ip helper-address 10.1.1.1\n");
             let told = parse(&text).diagnostics;
             let of_line: Vec<_> = told.iter().filter(|told| told.line == 2).collect();
             assert!(of_line.len() == 1 && of_line[0].code == Code::Forwarding, "{members}: {told:?}");
@@ -711,12 +711,16 @@ mod tests {
 
     #[test]
     fn lines_that_restrict_or_translate_stop_the_start() {
-        let nat = "ip nat outside source static 192.0.2.1 192.0.2.2\ninterface FastEthernet0/0\n ip nat outside\n";
+        let nat =
+            "ip nat outside source static 192.0.2.1 192.0.2.2\ninterface FastEthernet0/0\n ip nat outside\n";
         for (text, kinds) in [
             ("control-plane\n service-policy input COPP\n", vec!["control-plane"]),
             ("control-plane host\n management-interface FastEthernet0/0 allow ssh\n", vec!["control-plane"]),
             ("interface FastEthernet0/0\n ip ips I in\n", vec!["ips"]),
-            ("interface FastEthernet0/0\n ip nat enable\n ip nat inside\nip nat source list 1 pool P\n", vec!["nat", "nat"]),
+            (
+                "interface FastEthernet0/0\n ip nat enable\n ip nat inside\nip nat source list 1 pool P\n",
+                vec!["nat", "nat"],
+            ),
             ("interface FastEthernet0/0\n shutdown\n no shutdown\n ip inspect FW out\n", vec!["inspect"]),
             ("zone security I\ninterface FastEthernet0/0\n zone-member security I\n", vec!["zone", "zone"]),
             (nat, vec!["nat"]),
@@ -749,10 +753,7 @@ mod tests {
             ("interface FastEthernet0/0\n vrf forwarding GUEST\n ip access-group 101 in\n", vec!["vrf"]),
             ("interface FastEthernet0/0\n ipv6 traffic-filter V6 in\n", vec!["ipv6"]),
             ("interface FastEthernet0/0\n crypto map M\n ipv6 address 2001:db8::1/64\n", vec!["ipv6"]),
-            (
-                "interface FastEthernet0/0\n ipv6 enable\n ip access-group 1 in\n",
-                vec!["ipv6"],
-            ),
+            ("interface FastEthernet0/0\n ipv6 enable\n ip access-group 1 in\n", vec!["ipv6"]),
             (
                 "crypto isakmp client configuration group G\n max-logins 2\n max-users 5\n group-lock\n",
                 vec!["max-logins", "max-users", "group-lock"],

@@ -146,7 +146,8 @@ mod tests {
         assert!(matches!(nat.effect, Effect::Inert(_)));
         let rule = global.commands.iter().find(|entry| entry.form == "ip nat outside source").unwrap();
         assert!(matches!(rule.effect, Effect::Unenforced(_)));
-        let rule = global.commands.iter().find(|entry| entry.form.starts_with("ip nat inside source {")).unwrap();
+        let rule =
+            global.commands.iter().find(|entry| entry.form.starts_with("ip nat inside source {")).unwrap();
         assert_eq!(rule.effect, Effect::Implemented);
         let interface = modes.iter().find(|mode| mode.prompt == "config-if").unwrap();
         let is_filter = |entry: &&Command| entry.form == "ip access-group {<access-list>} [in|out]";

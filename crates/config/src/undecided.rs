@@ -14,9 +14,8 @@ const MARKS: [&str; 5] = ["ip df", "ip dscp", "ip precedence", "ip qos-group", "
 /// The words of a `set` that marks packets.
 pub(crate) fn marks(one: &RouteSet) -> Option<&str> {
     let RouteSet::Other(text) = one else { return None };
-    let begins = |words: &str| {
-        text.strip_prefix(words).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
-    };
+    let begins =
+        |words: &str| text.strip_prefix(words).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
     MARKS.iter().any(|words| begins(words)).then_some(text)
 }
 
@@ -181,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_route_map_that_nothing_here_uses_is_told() {
-        let map = "route-map R permit 10\n match ip address 1\n set metric 5\n";
+        let map = "route-map R permit 10\n match ip address 1\n set ip next-hop 10.1.1.1\n";
         let told = |text: &str| {
             let told =
                 parse(text).diagnostics.into_iter().filter(|told| told.message.contains("route-map R"));

@@ -5,8 +5,8 @@
 mod common;
 
 use hubward_config::model::{
-    Config, DirectedBroadcast, DynamicNat, Interface, NatGlobal, NatPool, NatRule, NatSelect, NatSide,
-    NatTo, RouteMap, RouteMapEntry, RouteMatch, RouteSet, SourceCheck, StaticNat, StaticNatPair,
+    Config, DirectedBroadcast, DynamicNat, Interface, NatGlobal, NatPool, NatRule, NatSelect, NatSide, NatTo,
+    RouteMap, RouteMapEntry, RouteMatch, RouteSet, SourceCheck, StaticNat, StaticNatPair,
 };
 use hubward_config::{parse, unenforced};
 use std::net::Ipv4Addr;
@@ -137,7 +137,8 @@ fn no_configuration_stops_for_filters_and_translation() {
         "route-map",
         "ip mtu",
     ];
-    const REFUSED: [&str; 4] = ["ip nat outside source", "ip nat inside destination", "ip nat source", "ip nat enable"];
+    const REFUSED: [&str; 4] =
+        ["ip nat outside source", "ip nat inside destination", "ip nat source", "ip nat enable"];
     let mut wrong = Vec::new();
     for path in common::corpus() {
         let text = hubward_config::source::decode(&std::fs::read(&path).unwrap()).unwrap();
@@ -262,7 +263,8 @@ fn rules_are_taken_away_by_what_names_them() {
     ] {
         assert_eq!(count(line), left, "{line}");
     }
-    let replaced = parse(&format!("{RULES}ip nat inside source list 1 interface FastEthernet0/0\n")).config.nat;
+    let replaced =
+        parse(&format!("{RULES}ip nat inside source list 1 interface FastEthernet0/0\n")).config.nat;
     assert!(matches!(&replaced.rules[0], NatRule::Dynamic(rule) if rule.overload && rule.line == 17));
 }
 
@@ -341,7 +343,10 @@ fn checks_of_sources() {
 #[test]
 fn what_else_interfaces_say() {
     let one = interface(" ip nat inside\n ip nat outside\n ip tcp adjust-mss 1360\n ip policy route-map R\n");
-    assert_eq!((one.nat, one.adjust_mss, one.policy.as_deref()), (Some(NatSide::Outside), Some(1360), Some("R")));
+    assert_eq!(
+        (one.nat, one.adjust_mss, one.policy.as_deref()),
+        (Some(NatSide::Outside), Some(1360), Some("R"))
+    );
     let one = interface(" ip nat outside\n no ip nat inside\n");
     assert_eq!(one.nat, Some(NatSide::Outside));
     for (lines, mtu) in [
@@ -359,7 +364,9 @@ fn what_else_interfaces_say() {
     assert!(!one.no_redirects && !one.no_unreachables);
     assert_eq!(interface(" ip directed-broadcast\n no ip directed-broadcast\n").directed_broadcast, None);
     // a range is all of its interfaces
-    let config = parse("interface range FastEthernet0/0 - 1\n ip nat inside\n ip access-group 5 in\n mtu 1400\n").config;
+    let config =
+        parse("interface range FastEthernet0/0 - 1\n ip nat inside\n ip access-group 5 in\n mtu 1400\n")
+            .config;
     let all = |one: &Interface| (one.nat, one.access_in.clone(), one.mtu);
     let expected = (Some(NatSide::Inside), Some("5".to_string()), Some(1400));
     assert_eq!(config.interfaces.iter().map(all).collect::<Vec<_>>(), [expected.clone(), expected]);
@@ -408,7 +415,10 @@ route-map S
     let hops = |text: &str| text.split(' ').map(address).collect::<Vec<_>>();
     let maps = parse(text).config.route_maps;
     let [r, s] = maps.as_slice() else { panic!("{maps:?}") };
-    assert_eq!(r.entries.iter().map(|entry| (entry.sequence, entry.permit)).collect::<Vec<_>>(), [(20, true), (30, false)]);
+    assert_eq!(
+        r.entries.iter().map(|entry| (entry.sequence, entry.permit)).collect::<Vec<_>>(),
+        [(20, true), (30, false)]
+    );
     let matches = [
         RouteMatch::Address(words("1 2 THREE")),
         RouteMatch::Length(100, 1500),
@@ -444,7 +454,9 @@ route-map S
         assert_eq!(left(lines), expected, "{lines}");
     }
     let first = |lines: &str| {
-        let map = parse(&format!("route-map R permit 10\n match ip address 1 2\n set ip next-hop 10.0.0.1\n{lines}"));
+        let map = parse(&format!(
+            "route-map R permit 10\n match ip address 1 2\n set ip next-hop 10.0.0.1\n{lines}"
+        ));
         map.config.route_maps[0].entries[0].clone()
     };
     assert_eq!(first(" no match ip address 1\n").matches, [RouteMatch::Address(words("2"))]);

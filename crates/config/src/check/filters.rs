@@ -192,7 +192,12 @@ fn starved(
     let mut first: Option<(Option<Ipv4Addr>, Decision<'_>)> = None;
     for (what, protocol, port) in SENT {
         let decided = |source| decide(config, acl, &packet(source, protocol, port));
-        let of_peer = peers.iter().map(|peer| (Some(*peer), decided(*peer)));
+        // a peer that is not behind NAT does without
+        if what == NAT_T && kept_out.is_empty() && !(from_anywhere && config.crypto.nat_transparency) {
+            continue;
+        }
+        let of_peer = peers.iter().filter(|_| what != NAT_T || !kept_out.is_empty());
+        let of_peer = of_peer.map(|peer| (Some(*peer), decided(*peer)));
         let mut refused = of_peer.filter(|(_, decision)| !decision.permits()).take(1).collect::<Vec<_>>();
         // somebody whose address is not known: the list may let in some
         if from_anywhere && refused.is_empty() {
@@ -210,11 +215,6 @@ fn starved(
         }
     }
     let Some((peer, decision)) = first else { return };
-    // a peer that is not behind NAT does without
-    let needs_all = kept_out != [NAT_T];
-    if !needs_all && (!config.crypto.nat_transparency || !from_anywhere) {
-        return;
-    }
     let from = peer.map_or_else(|| "from anywhere".to_string(), |peer| format!("from {peer}"));
     let why = match decision {
         Decision::By(entry, _) => format!("line {} denies it", entry.line),
@@ -226,7 +226,7 @@ fn starved(
     let remedy = format!(
         "permit `udp any host {own} eq isakmp`, `udp any host {own} eq non500-isakmp` and `esp any host {own}` before it"
     );
-    let severity = if needs_all { Severity::Warning } else { Severity::Notice };
+    let severity = if kept_out == [NAT_T] { Severity::Notice } else { Severity::Warning };
     say(found, severity, Code::Starved, line, message, remedy);
 }
 
