@@ -144,8 +144,14 @@ mod tests {
         assert!(key.words.iter().any(|word| word.token == "<peer>"), "{:?}", key.words);
         let nat = global.commands.iter().find(|entry| entry.form == "ip nat").unwrap();
         assert!(matches!(nat.effect, Effect::Inert(_)));
-        let rule = global.commands.iter().find(|entry| entry.form == "ip nat inside source").unwrap();
-        assert_eq!(rule.effect, Effect::Unenforced("translates addresses"));
+        let rule = global.commands.iter().find(|entry| entry.form == "ip nat outside source").unwrap();
+        assert!(matches!(rule.effect, Effect::Unenforced(_)));
+        let rule =
+            global.commands.iter().find(|entry| entry.form.starts_with("ip nat inside source {")).unwrap();
+        assert_eq!(rule.effect, Effect::Implemented);
+        let interface = modes.iter().find(|mode| mode.prompt == "config-if").unwrap();
+        let is_filter = |entry: &&Command| entry.form == "ip access-group {<access-list>} [in|out]";
+        assert!(interface.commands.iter().any(|entry| is_filter(&entry)));
     }
 
     /// What the reference says of the way into a mode leads there.

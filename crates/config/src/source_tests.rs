@@ -104,16 +104,13 @@ fn what_is_typed_at_prompts_counts() {
 fn a_script_goes_on_behind_end() {
     let before = "hostname R1\nend\n";
     for (behind, enforced) in [
+        ("configure terminal\ninterface FastEthernet0/0\n ip inspect FW in\nend\nwrite memory\n", vec![5]),
+        ("conf t\nint fa0/0\n ip inspect FW in\n^Z\nwr\n", vec![5]),
         (
-            "configure terminal\ninterface FastEthernet0/0\n ip access-group 3 in\nend\nwrite memory\n",
+            "R1#conf t\nR1(config)#int fa0/0\nR1(config-if)#ip inspect FW in\nR1(config-if)#end\nR1#\n",
             vec![5],
         ),
-        ("conf t\nint fa0/0\n ip access-group 3 in\n^Z\nwr\n", vec![5]),
-        (
-            "R1#conf t\nR1(config)#int fa0/0\nR1(config-if)#ip access-group 3 in\nR1(config-if)#end\nR1#\n",
-            vec![5],
-        ),
-        ("R1(config)#int fa0/0\nR1(config-if)#ip access-group 3 in\nR1(config-if)#end\nR1#\n", vec![4]),
+        ("R1(config)#int fa0/0\nR1(config-if)#ip inspect FW in\nR1(config-if)#end\nR1#\n", vec![4]),
     ] {
         let text = format!("{before}{behind}");
         let parsed = parse(&text);

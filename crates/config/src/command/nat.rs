@@ -244,7 +244,12 @@ fn static_pair(given: &Given<'_>) -> Result<StaticNatPair, Problem> {
     let Some(protocol) = given.choose(&[("tcp", 6), ("udp", 17)]) else {
         return Ok(StaticNatPair::Host { local, global });
     };
-    let ports = given.number("local-port").zip(given.number("global-port"));
+    // a line with `no` may end early, and then the port was taken for the number of the interface
+    let (global, global_port) = match given.number("global-port") {
+        Some(port) => (global, Some(port)),
+        None => (given.string("interface").map_or(global, NatGlobal::Interface), given.number("unit")),
+    };
+    let ports = given.number("local-port").zip(global_port);
     let (local_port, global_port) = ports.ok_or_else(|| given.missing("both ports"))?;
     Ok(StaticNatPair::Port { protocol, local, local_port, global, global_port })
 }
