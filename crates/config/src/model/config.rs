@@ -97,6 +97,12 @@ impl Config {
         group.pool.as_ref().or(of_all).map(String::as_str)
     }
 
+    /// Whether a user was made for the router, and not only for Xauth: one with a `privilege`, or a
+    /// public key.
+    pub fn may_log_in(&self, user: &User) -> bool {
+        user.privilege.is_some() || self.ssh.keys.iter().any(|key| key.user == user.name)
+    }
+
     /// Numbers the interfaces from 0, in their order.
     pub(crate) fn number_interfaces(&mut self) {
         for (place, interface) in self.interfaces.iter_mut().enumerate() {
