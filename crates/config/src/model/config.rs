@@ -64,6 +64,8 @@ pub struct Config {
     pub dhcp_pools: Vec<DhcpPool>,
     /// `no service dhcp`: no address is assigned.
     pub dhcp_off: bool,
+    /// `ip arp proxy disable`: no interface answers for addresses that are elsewhere.
+    pub proxy_arp_off: bool,
     /// `line`, in order.
     pub lines: Vec<TerminalLine>,
     /// `enable secret` and `enable password`.
