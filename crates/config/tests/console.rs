@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use hubward_config::edit::{Position, RawEnd, enter};
+use hubward_config::parse;
 
 /// A session in configuration mode.
 struct Console {
@@ -63,4 +64,26 @@ fn no_line_is_left_that_ios_never_prints() {
         }
     }
     assert!(wrong.is_empty(), "{} of them: {}", wrong.len(), wrong.join("\n"));
+}
+
+/// What a router refuses is refused, and not kept as a line without effect.
+#[test]
+fn no_line_is_taken_that_ios_refuses() {
+    for line in [
+        "interface GigabitEthernet",
+        "interface Loopback",
+        "interface range Vlan",
+        "login local",
+        "default no service dhcp",
+        "no no service dhcp",
+        "exit-address-family",
+    ] {
+        let mut console = Console::at("hostname A\nend\n");
+        assert!(!console.line(line), "{line}: {}", console.text);
+        assert_eq!(console.text, "hostname A\nend\n", "{line}");
+    }
+    // the same in a file has no effect, and is told
+    let told = parse("interface GigabitEthernet\n ip access-group 3 in\n").diagnostics;
+    assert!(told.iter().any(|told| told.line == 1) && told.iter().any(|told| told.line == 2), "{told:?}");
+    assert!(parse("interface GigabitEthernet\n").config.interfaces.is_empty());
 }

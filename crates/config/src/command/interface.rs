@@ -111,6 +111,9 @@ pub(super) const ROWS: &[Row] = &[
 
 fn interface(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     let name = given.interface("name").unwrap_or_default();
+    if !name.contains(|character: char| character.is_ascii_digit()) {
+        return Err(given.missing("the number of the interface"));
+    }
     if !fold.no && !is_known(&name) {
         fold.warning = Some("is of no kind that Hubward knows: it has a link only by --map");
     }
