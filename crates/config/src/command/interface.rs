@@ -188,6 +188,8 @@ fn ip_address(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     change(fold, |interface| {
         done = match no {
             true => interface.address.remove(net, secondary),
+            // the primary address is no secondary one as well
+            false if secondary && interface.address.is_primary(net) => false,
             false => {
                 interface.address.add(net, secondary);
                 true
@@ -196,6 +198,7 @@ fn ip_address(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     });
     match done {
         true => Ok(()),
+        false if !no => Err(given.problem("address", "an address that is not the primary one")),
         // secondaries go before the primary address
         false => Err(given.problem("address", "the interface's only address")),
     }
