@@ -312,6 +312,10 @@ impl Kind {
         if header.is_some_and(|header| header.starts_with("control-plane")) {
             return Self::ControlPlane;
         }
+        // `vrf` of a pool of DHCP is not that of an interface
+        if header.is_some_and(|header| header.starts_with("ip dhcp pool")) {
+            return Self::Other;
+        }
         let begins = |words: &str| {
             let mut own = line.split_whitespace();
             words.split(' ').all(|word| own.next().is_some_and(|own| own.eq_ignore_ascii_case(word)))

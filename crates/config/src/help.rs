@@ -526,6 +526,7 @@ const HELP: &[(&str, &str)] = &[
     ("privilege", "Privilege of the user"),
     ("profile", "An ISAKMP profile"),
     ("protocol", "Protocol number"),
+    ("proxy", "Answering ARP for others"),
     ("proxy-arp", "Answer ARP for addresses that are elsewhere"),
     ("psh", "PSH is set"),
     ("pubkey-chain", "Public keys of users"),

@@ -13,7 +13,7 @@ use crate::given::Given;
 use crate::parsed::{Numbers, Parsed};
 use crate::placing::{Has, Open, Placed, indentation, opened, place};
 use crate::secret::{shown, shown_half_read, shown_unread};
-use crate::source::{Heard, Terminal, is_beside};
+use crate::source::{Heard, Terminal, is_at_global_prompt, is_beside, is_do};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What became of a line, for those who change lines.
@@ -62,6 +62,8 @@ pub(crate) struct TracedCommand {
     pub(crate) negated: bool,
     /// It changes the model.
     pub(crate) folds: bool,
+    /// It opens a mode, here without effect; with `no` it takes one away.
+    pub(crate) heads: bool,
 }
 
 /// Reads a configuration.
@@ -115,19 +117,22 @@ pub(crate) fn read(text: &str, numbers: Numbers) -> (Parsed, Vec<Trace>) {
     let mut index = 0;
     let mut blocks = Blocks::default();
     while let Some(whole) = lines.get(index) {
-        let under = open.last().map(|open| open.line);
         let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
         let number = if numbers == Numbers::Kept { number } else { 0 };
         let heard = terminal.hear(whole);
         let line = match heard {
             Heard::Line(line, before) => {
                 shifts.extend((before > 0).then_some((number, before)));
+                if before > 0 && is_at_global_prompt(whole) {
+                    open.clear();
+                }
                 line
             }
             Heard::End => "end",
             _ => whole,
         };
         let said = Said::of(heard);
+        let under = open.last().map(|open| open.line);
         let mut trace = Trace { spelled: line.to_string(), under, command: None, opens: None, said };
         let trimmed = line.trim();
         let mut block = 0;
@@ -144,7 +149,7 @@ pub(crate) fn read(text: &str, numbers: Numbers) -> (Parsed, Vec<Trace>) {
         } else if leaves(trimmed, &open) {
             open.pop();
             Class::NoOp
-        } else if trimmed.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("do ")) {
+        } else if is_do(trimmed) {
             // an exec command in a script: it configures nothing, whichever mode is open
             Class::NoOp
         } else {
@@ -279,18 +284,33 @@ fn push(parsed: &mut Parsed, text: &str, class: Class) {
     parsed.document.lines.push(Line { text, class, under: None, spelled });
 }
 
-/// Whether a line ends the innermost mode. `exit-address-family` and its like are commands of that
-/// mode.
-fn leaves(line: &str, open: &[Open]) -> bool {
-    let is = |word: &str| line.eq_ignore_ascii_case(word);
-    let mode = open.last().map(|open| open.mode);
-    match mode {
-        Some(Mode::PubkeyChain | Mode::PubkeyUser(_)) if is("quit") => true,
-        Some(Mode::Opaque(..)) if line.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("exit-")) => {
-            true
+/// How a line ends the innermost mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leaves {
+    /// `exit`: it says nothing else.
+    Typed,
+    /// `exit-address-family` and its like, which are commands of a mode within another.
+    AsCommand,
+}
+
+impl Leaves {
+    /// How a line ends the innermost of these modes; `None` if it does not.
+    pub(crate) fn of(line: &str, modes: &[Mode]) -> Option<Self> {
+        let is = |word: &str| line.eq_ignore_ascii_case(word);
+        let begins = || line.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("exit-"));
+        match modes {
+            [.., Mode::PubkeyChain | Mode::PubkeyUser(_)] if is("quit") => Some(Self::Typed),
+            [_, .., Mode::Opaque(..)] if begins() => Some(Self::AsCommand),
+            _ => is("exit").then_some(Self::Typed),
         }
-        _ => is("exit"),
     }
+}
+
+/// Whether a line ends the innermost mode.
+fn leaves(line: &str, open: &[Open]) -> bool {
+    let begins = |word: &str| line.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    let modes = || open.iter().map(|open| open.mode).collect::<Vec<_>>();
+    (begins("exit") || begins("quit")) && Leaves::of(line, &modes()).is_some()
 }
 
 /// For each line how far it is indented, or, if it says nothing, the next one that does.
@@ -433,9 +453,10 @@ fn command(
                 };
             }
             let folds = row.action.folds();
+            let heads = matches!(row.action, Action::Opens(_));
             let negated = negation.is_some();
             let mode = around.kind().unwrap_or(row.mode);
-            trace.command = Some(TracedCommand { mode, matched, negated, folds });
+            trace.command = Some(TracedCommand { mode, matched, negated, folds, heads });
         }
         Placed::Within(_, Has::Name(says)) | Placed::Global(Has::Name(says)) => {
             let shared = match around {

@@ -190,12 +190,12 @@ fn the_prompt_of_every_mode_is_known() {
     for mode in crate::command::In::ALL {
         let shown = crate::help::prompt(mode);
         assert_eq!(
-            pasted(&format!("R1({shown})#network x")).map(|(text, _)| text),
+            pasted(&format!("R1({shown})#network x")).command().map(|(text, _)| text),
             Some("network x"),
             "{shown}"
         );
     }
-    assert_eq!(pasted("R1(foo)#x"), Some(("R1(foo)#x", 0)));
+    assert_eq!(pasted("R1(foo)#x"), Pasted::Command("R1(foo)#x", 0));
 }
 
 /// What only looks like a message of the log is a line.
@@ -206,13 +206,47 @@ fn a_command_with_a_percent_sign_is_no_message() {
         " description x: %SYS-5-CONFIG_I: y",
         " description 5 bytes copied in 1 s",
     ] {
-        assert_eq!(pasted(line).map(|(text, _)| text), Some(line));
+        assert_eq!(pasted(line), Pasted::Command(line, 0));
     }
     for line in [
         "*Mar  1 00:00:07.003: %SYS-5-CONFIG_I: Configured from console by console",
         "000123: Nov 30 2026 08:00:00: %LINK-3-UPDOWN: Interface X, changed state to up",
         "1234 bytes copied in 0.5 secs",
     ] {
-        assert_eq!(pasted(line), None, "{line}");
+        assert_eq!(pasted(line), Pasted::Nothing, "{line}");
     }
+}
+
+/// The banner of a login, and what a terminal program writes around it, is no configuration: the
+/// one that is shown afterwards is read.
+#[test]
+fn a_login_before_the_configuration_hides_nothing_of_it() {
+    let shown = "R1#show running-config\nBuilding configuration...\n\nCurrent configuration : 99 bytes\n!\nhostname R1\n\
+        interface FastEthernet0/0\n ip access-group 3 in\nend\n\nR1#exit\n";
+    for login in [
+        "User Access Verification\n\nUsername: admin\nPassword: \nR1>enable\nPassword: \n",
+        "login as: admin\nKeyboard-interactive authentication prompts from server:\n| Password: \n\
+         End of keyboard-interactive prompts from server\n",
+        "*****\nService of ACME: no unauthorized access.\nEverything is logged; disconnect now if you are not allowed.\n*****\n",
+        "%% This system is monitored\n\nline up the cables, please\n",
+    ] {
+        let parsed = parse(&format!("{login}{shown}"));
+        assert_eq!(parsed.config.hostname.as_deref(), Some("R1"), "{login}");
+        let found: Vec<_> = unenforced(&parsed).iter().map(|one| one.kind.name()).collect();
+        assert_eq!(found, ["access-group"], "{login}: {:?}", parsed.diagnostics);
+    }
+    // of what was read already it is not known whether it is this one
+    let twice = parse(&format!("hostname R2\n{shown}"));
+    assert_eq!(twice.config.hostname.as_deref(), Some("R2"));
+    assert_eq!(unenforced(&twice).iter().map(|one| one.kind.name()).collect::<Vec<_>>(), ["after-end"]);
+}
+
+/// At the prompt of the global mode no other mode is open, whatever is not in the transcript.
+#[test]
+fn a_prompt_shows_which_mode_is_open() {
+    let session = "R1(config)#interface FastEthernet0/0\nR1(config-if)#ip address 10.0.0.1 255.0.0.0\n\
+        R1(config)#ntp disable\nR1(config)#interface FastEthernet0/1\nR1(config-if)#shutdown\n";
+    let parsed = parse(session);
+    let under: Vec<_> = parsed.document.lines.iter().map(|line| line.under).collect();
+    assert_eq!(under, [None, Some(0), None, None, Some(3)]);
 }

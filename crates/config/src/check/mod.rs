@@ -37,9 +37,10 @@ pub(crate) fn check(parsed: &mut Parsed) {
     policies::unusable(parsed, &mut found);
     networks::routes(&parsed.config, &mut found);
     networks::dhcp_pools(&parsed.config, &mut found);
-    networks::pools(parsed, &mut found);
+    networks::pools(&parsed.config, &mut found);
     login::access_classes(&parsed.config, &mut found);
     login::locked_out(&parsed.config, &mut found);
+    login::unreadable(&parsed.config, &mut found);
     crate::unreachable::check(&parsed.config, &mut found);
     spelling::check(parsed);
     parsed.diagnostics.extend(found);

@@ -124,6 +124,9 @@ pub(super) const ROWS: &[Row] = &[
 
 fn interface(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     let name = given.interface("name").unwrap_or_default();
+    if !name.contains(|character: char| character.is_ascii_digit()) {
+        return Err(given.missing("the number of the interface"));
+    }
     if !fold.no && !is_known(&name) {
         fold.warning = Some("is of no kind that Hubward knows: it has a link only by --map");
     }
@@ -201,6 +204,8 @@ fn ip_address(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     change(fold, |interface| {
         done = match no {
             true => interface.address.remove(net, secondary),
+            // the primary address is no secondary one as well
+            false if secondary && interface.address.is_primary(net) => false,
             false => {
                 interface.address.add(net, secondary);
                 true
@@ -209,6 +214,7 @@ fn ip_address(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     });
     match done {
         true => Ok(()),
+        false if !no => Err(given.problem("address", "an address that is not the primary one")),
         // secondaries go before the primary address
         false => Err(given.problem("address", "the interface's only address")),
     }

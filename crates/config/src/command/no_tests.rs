@@ -64,7 +64,7 @@ fn sample(token: &Token) -> String {
         Token::Argument(Kind::Address, _) => "10.0.0.1",
         Token::Argument(Kind::PrefixLength, _) => "/8",
         Token::Argument(Kind::Prefix, _) => "10.9.0.0/16",
-        Token::Argument(Kind::Interface, _) => "Loopback",
+        Token::Argument(Kind::Interface, _) => "Loopback0",
         Token::Argument(Kind::Unit, _) => "0",
         Token::Argument(Kind::Word | Kind::Line, _) => "zz9",
     };

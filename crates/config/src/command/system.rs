@@ -12,6 +12,10 @@ pub(super) const ROWS: &[Row] = &[
     fold(In::Global, "hostname = <name>", "", hostname),
     fold(In::Global, "ip domain-name = <name>", "", domain_name),
     fold(In::Global, "ip domain name = <name>", "", domain_name),
+    fold(In::Global, "ip arp proxy disable", "", |fold, _| {
+        fold.config.proxy_arp_off = !fold.no;
+        Ok(())
+    }),
     fate(In::Global, "ip domain lookup", Fate::NoOp),
     fate(In::Global, "ip domain-lookup", Fate::NoOp),
     fold(

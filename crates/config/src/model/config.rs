@@ -74,6 +74,8 @@ pub struct Config {
     pub dhcp_pools: Vec<DhcpPool>,
     /// `no service dhcp`: no address is assigned.
     pub dhcp_off: bool,
+    /// `ip arp proxy disable`: no interface answers for addresses that are elsewhere.
+    pub proxy_arp_off: bool,
     /// `line`, in order.
     pub lines: Vec<TerminalLine>,
     /// `enable secret` and `enable password`.
@@ -105,6 +107,12 @@ impl Config {
     pub fn pool_of<'c>(&'c self, group: &'c Group) -> Option<&'c str> {
         let of_all = self.crypto.address_pool.as_ref().map(|(pool, _)| pool);
         group.pool.as_ref().or(of_all).map(String::as_str)
+    }
+
+    /// Whether a user was made for the router, and not only for Xauth: one with a `privilege`, or a
+    /// public key.
+    pub fn may_log_in(&self, user: &User) -> bool {
+        user.privilege.is_some() || self.ssh.keys.iter().any(|key| key.user == user.name)
     }
 
     /// Numbers the interfaces from 0, in their order.

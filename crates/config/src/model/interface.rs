@@ -25,6 +25,11 @@ impl Addressing {
         matches!(self, Self::None | Self::Secondary(_))
     }
 
+    /// Whether this is the primary address.
+    pub(crate) fn is_primary(&self, net: IpNet) -> bool {
+        matches!(self, Self::Static(known) if known.first() == Some(&net))
+    }
+
     /// `ip address A M [secondary]`. The lines come in either order: IOS prints secondaries first.
     pub(crate) fn add(&mut self, net: IpNet, secondary: bool) {
         match (&mut *self, secondary) {

@@ -264,6 +264,7 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
                 "object-group service",
                 "Enters a group of services, which lines of extended access lists name.",
             ),
+            ("ip arp proxy disable", "No interface answers for clients whose addresses are in its network."),
             ("service dhcp", "The DHCP server is on; with `no service dhcp` it assigns nothing."),
             (
                 "service password-encryption",
