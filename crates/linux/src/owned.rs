@@ -375,11 +375,10 @@ mod tests {
             Setting::PingGroupRange,
             Setting::XfrmAcquireExpires,
             Setting::RpFilter(name()),
-            Setting::SendRedirects(name()),
+            Setting::DisableIpv6(name()),
             Setting::ForwardBroadcasts(name()),
             Setting::AcceptLocal(name()),
             Setting::SendRedirects(name()),
-            Setting::ForwardBroadcasts(name()),
         ];
         let mut entries: Vec<_> = settings
             .into_iter()

@@ -203,6 +203,7 @@ impl Drives for Gateway {
     fn turn(&mut self) -> anyhow::Result<Option<End>> {
         self.leases_of_interfaces();
         self.effects();
+        self.router.hear(self.machine.names());
         Ok(None)
     }
 

@@ -14,9 +14,9 @@ use std::time::Duration;
 
 /// What the prefix of a logging rule begins with; a space and the place of its
 /// [`LoggedLine`] follow.
-pub(crate) const PREFIX: &str = "hubward";
+const PREFIX: &str = "hubward";
 /// Bytes of a packet that are reported: the longest IP header, and the ports.
-pub(crate) const RANGE: u32 = 128;
+const RANGE: u32 = 128;
 /// Flows that are known at a time. Further ones are counted only.
 const MOST: usize = 4096;
 /// How often further packets of a flow are told.
@@ -84,8 +84,7 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// The rules were replaced: what the numbers mean from now on. Read what the kernel has
-    /// reported before the rules are loaded.
+    /// The rules were replaced: what the numbers mean from now on.
     pub(crate) fn follow(&mut self, lines: Vec<LoggedLine>) {
         self.lines = lines;
     }
@@ -159,27 +158,20 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// Before the rules are loaded: they log these lines from then on. What the kernel has reported
-    /// until now is returned, by the lines of before.
-    pub(crate) fn follow(
-        &mut self,
-        lines: Vec<LoggedLine>,
-        name: impl Fn(u32) -> Option<String>,
-        now: Instant,
-    ) -> Vec<Said> {
-        let said = self.read(name, now);
+    /// The rules were replaced, and log these lines. Read what the kernel has reported before they
+    /// are loaded.
+    pub(crate) fn follow(&mut self, lines: Vec<LoggedLine>) {
         if lines.is_empty() {
             self.group = None;
         }
         self.recorder.follow(lines);
-        said
+        if self.group.is_none() && !self.recorder.lines.is_empty() {
+            self.open();
+        }
     }
 
     /// Takes what the kernel has reported, as often as the gateway has time; what is told at once.
     pub(crate) fn read(&mut self, name: impl Fn(u32) -> Option<String>, now: Instant) -> Vec<Said> {
-        if self.group.is_none() && !self.recorder.lines.is_empty() {
-            self.open();
-        }
         let Some(group) = &mut self.group else { return Vec::new() };
         let packets = group.read().unwrap_or_else(|error| {
             tracing::debug!("{error}");
@@ -191,6 +183,9 @@ impl Journal {
 
     /// Periodic work, once a second: what is told of packets that were not told at once.
     pub(crate) fn every_second(&mut self, now: Instant) -> Vec<Said> {
+        if self.group.is_none() && !self.recorder.lines.is_empty() {
+            self.open();
+        }
         self.recorder.every_second(now)
     }
 

@@ -7,15 +7,18 @@ pub(crate) mod log;
 pub(crate) mod rules;
 pub(crate) mod translations;
 
+use crate::base::clock::now;
 use crate::base::date::Date;
 use crate::base::store::wall_clock;
 use crate::machine::view::Names;
 use anyhow::Context as _;
 use hubward_config::Parsed;
 use hubward_config::model::{Config, Moment};
+use hubward_linux::link;
 use hubward_linux::nft;
 use hubward_linux::nftables::{Counted, Nftables};
 use ipnet::Ipv4Net;
+use log::{Journal, Said};
 use rules::{Here, Rules, TABLE};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -29,6 +32,8 @@ pub(crate) struct Router {
     generation: Option<u32>,
     /// The minute of the rules, if there are time ranges.
     moment: Moment,
+    /// What lines with `log` met.
+    journal: Journal,
 }
 
 /// What the rules of a configuration depend on here and now.
@@ -55,8 +60,9 @@ impl Router {
     /// Puts the table of a configuration in place of one that an earlier run left, whose counts
     /// continue.
     pub(crate) fn set_up(parsed: &Parsed, here: Here<'_>) -> anyhow::Result<Self> {
-        let mut router =
-            Self { filters: Nftables::open()?, rules: None, generation: None, moment: here.moment };
+        let filters = Nftables::open()?;
+        let (moment, journal) = (here.moment, Journal::default());
+        let mut router = Self { filters, rules: None, generation: None, moment, journal };
         router.set(parsed, here)?;
         Ok(router)
     }
@@ -69,11 +75,14 @@ impl Router {
         if self.rules.as_ref() == Some(&wanted) {
             return Ok(());
         }
+        // what the lines of before met
+        self.hear(here.names);
         if wanted.text.is_empty() {
             self.filters.remove(TABLE)?;
         } else {
             self.load(&wanted).context("the access lists and address translation cannot be put in place")?;
         }
+        self.journal.follow(wanted.logged.clone());
         self.rules = Some(wanted);
         self.generation = None;
         Ok(())
@@ -98,8 +107,14 @@ impl Router {
         }
     }
 
+    /// Tells what lines with `log` met, as often as the gateway has time.
+    pub(crate) fn hear(&mut self, names: &Names) {
+        tell(self.journal.read(|index| name_here(names, index), now()));
+    }
+
     /// Periodic work: time ranges begin and end, and what another program removed is restored.
     pub(crate) fn every_second(&mut self, parsed: &Parsed, here: Here<'_>) {
+        tell(self.journal.every_second(now()));
         let there = self.is_whole();
         if !there {
             tracing::warn!(
@@ -132,6 +147,18 @@ impl Router {
     pub(crate) fn counts(&self) -> BTreeMap<String, Counted> {
         self.filters.named_counters(TABLE).unwrap_or_default()
     }
+}
+
+fn tell(said: Vec<Said>) {
+    for one in said {
+        tracing::info!("{}", one.line());
+    }
+}
+
+/// The name in the configuration of the interface with this index.
+fn name_here(names: &Names, index: u32) -> Option<String> {
+    let link = link::name_of(index)?;
+    names.iter().find(|(_, known)| **known == link).map(|(name, _)| name.clone())
 }
 
 /// A transaction that makes the table anew; its counters begin at these counts.

@@ -235,6 +235,8 @@ fn logged() {
         (link::by_name(&pair.netlink_a, "eth0").unwrap(), link::by_name(&pair.netlink_b, "eth0").unwrap());
     assert_eq!((packet.input, packet.output), (Some(there.index), None));
     assert_eq!(packet.source, here.mac);
+    let name = |index| pair.b.run(|| link::name_of(index)).unwrap();
+    assert_eq!((name(there.index).as_deref(), name(there.index + 1000)), (Some("eth0"), None));
     assert_eq!(group.missed(), 0);
 }
 
