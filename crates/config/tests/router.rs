@@ -347,6 +347,12 @@ fn what_else_interfaces_say() {
         (one.nat, one.adjust_mss, one.policy.as_deref()),
         (Some(NatSide::Outside), Some(1360), Some("R"))
     );
+    // a family of global commands takes no line of an interface that is abbreviated
+    let one = interface("ip nat out\nip tcp adj 1400\nip policy route R\nno shut\n");
+    assert_eq!(
+        (one.nat, one.adjust_mss, one.policy.as_deref()),
+        (Some(NatSide::Outside), Some(1400), Some("R"))
+    );
     let one = interface(" ip nat outside\n no ip nat inside\n");
     assert_eq!(one.nat, Some(NatSide::Outside));
     for (lines, mtu) in [
