@@ -10,7 +10,6 @@ use hubward_interop::charon::{Build, Charon};
 use hubward_interop::hubward::{Hubward, edit, example};
 use hubward_interop::inject::datagrams;
 use hubward_interop::lab::Lab;
-use hubward_interop::net::Ns;
 use hubward_interop::ping;
 use hubward_interop::probes::Packets;
 use hubward_interop::scan::{Found, scan};

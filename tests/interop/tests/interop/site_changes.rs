@@ -218,7 +218,8 @@ fn changes(lab: &Lab) -> Result<()> {
     let over = AtomicBool::new(false);
     let mut epochs = vec![Epoch { begun: began, done: began, lines: lines.clone(), typed: String::new() }];
     let sent = std::thread::scope(|scope| -> Result<[Vec<Sent>; 2]> {
-        let sender = |ns, packets| scope.spawn(|| send(ns, packets, &over));
+        let over = &over;
+        let sender = |ns, packets| scope.spawn(move || send(ns, packets, over));
         let outwards = sender(&net.lan, outwards());
         let inwards = sender(&net.inet, inwards());
         let done = type_changes(&hq, &mut lines, &mut epochs);
