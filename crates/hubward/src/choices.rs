@@ -403,8 +403,7 @@ mod tests {
     #[test]
     fn a_file_allows_a_line_each() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), "! ours\nurpf\n\ninterface FastEthernet0/1: ip inspect IN in\n")
-            .unwrap();
+        std::fs::write(file.path(), "! ours\nurpf\n\ninterface FastEthernet0/1: ip inspect IN in\n").unwrap();
         let given = choices(&[], &[&format!("@{}", file.path().display())]);
         assert_eq!(refused(&given, FILTERS), [2, 6]);
         let missing = Options { allow_unenforced: vec!["@/nowhere/at/all".into()], ..Options::default() };

@@ -217,9 +217,10 @@ fn crypto_lists<'a, 'c: 'a>(
         let taken = one.flows.iter().find_map(|flow| rule.flows.iter().find_map(|own| both(*own, *flow)));
         let Some((from, to)) = taken else { continue };
         let message = format!(
-            "`{}` translates packets from {from} to {to} before crypto map {} sees them: on a router they leave unencrypted",
+            "`{}` translates packets from {from} to {to} before crypto map {}{} sees them: on a router they leave unencrypted",
             rule.front,
-            one.name()
+            one.name(),
+            one.entry.terms.acl.as_ref().map(|list| format!(" (access list {list})")).unwrap_or_default()
         );
         let remedy = except(rule.rule, from, to);
         say(found, Severity::Warning, Code::NatFirst, rule.rule.line(), message, remedy);

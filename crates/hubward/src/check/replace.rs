@@ -364,10 +364,7 @@ mod tests {
         assert_eq!(why, "Tunnel7 would not exist here: `tunnel source FastEthernet0/0` is not implemented");
         let filter = format!("{weak} ip inspect FW in\n");
         let why = replaced(&weak, &filter).unwrap_err();
-        assert!(
-            why.starts_with("`interface FastEthernet0/0: ip inspect FW in` is not accepted: "),
-            "{why}"
-        );
+        assert!(why.starts_with("`interface FastEthernet0/0: ip inspect FW in` is not accepted: "), "{why}");
         for word in ["--without", "--allow", "line ", "does not start", "nat demux"] {
             assert!(!why.contains(word), "{word}: {why}");
         }

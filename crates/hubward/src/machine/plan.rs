@@ -2,8 +2,8 @@
 //! to it. Pure: neither the machine nor a clock is read here, so that the tests are tables.
 
 use crate::machine::capture::{Captures, CryptoLinks, ReversePath};
-use crate::machine::published;
 use crate::machine::faces::{self, LOOPBACK, MadeLink, MadeLinks};
+use crate::machine::published;
 use crate::machine::reverse::{Answer, ReverseRoutes};
 use crate::machine::routes::{self, Statics};
 use crate::machine::seen::Seen;

@@ -19,7 +19,8 @@ pub(super) fn addresses(
     leases: &BTreeMap<String, Lease>,
 ) -> Vec<(String, IpNet)> {
     let mut outside: Vec<(&String, Vec<Ipv4Net>)> = Vec::new();
-    for interface in config.interfaces.iter().filter(|one| !one.shutdown && one.nat == Some(NatSide::Outside)) {
+    for interface in config.interfaces.iter().filter(|one| !one.shutdown && one.nat == Some(NatSide::Outside))
+    {
         let Some(link) = names.get(&interface.name) else { continue };
         let nets = match &interface.address {
             Addressing::Static(nets) => nets.iter().copied().filter_map(v4).collect(),
@@ -28,8 +29,7 @@ pub(super) fn addresses(
         };
         outside.push((link, nets));
     }
-    let own: BTreeSet<Ipv4Addr> =
-        outside.iter().flat_map(|(_, nets)| nets).map(Ipv4Net::addr).collect();
+    let own: BTreeSet<Ipv4Addr> = outside.iter().flat_map(|(_, nets)| nets).map(Ipv4Net::addr).collect();
     let link_of = |address: &Ipv4Addr| {
         let on = outside.iter().find(|(_, nets)| nets.iter().any(|net| net.contains(address)));
         on.map(|(link, _)| (*link).clone())
@@ -41,7 +41,10 @@ pub(super) fn addresses(
             })
     };
     let wanted: BTreeSet<Ipv4Addr> = published(config).into_iter().filter(usable).collect();
-    wanted.into_iter().filter_map(|address| Some((link_of(&address)?, Ipv4Net::from(address).into()))).collect()
+    wanted
+        .into_iter()
+        .filter_map(|address| Some((link_of(&address)?, Ipv4Net::from(address).into())))
+        .collect()
 }
 
 /// Every address as which something inside is seen outside.

@@ -179,9 +179,10 @@ fn broadcasts(site: &Site<'_>, lists: &mut Lists<'_>, chains: &mut Vec<String>) 
     for (interface, link) in site.interfaces() {
         let Some(forwarded) = &interface.directed_broadcast else { continue };
         let pass = format!("broadcast_{}", interface.number);
-        let list = forwarded.list.as_ref().and_then(|name| {
-            lists.chain(name, Use::Select { then: pass.clone(), reversed: false })
-        });
+        let list = forwarded
+            .list
+            .as_ref()
+            .and_then(|name| lists.chain(name, Use::Select { then: pass.clone(), reversed: false }));
         rules.push(match list {
             Some(list) => {
                 chains.push(chain(&pass, &["accept".to_owned()]));

@@ -108,10 +108,11 @@ impl<'s> Look<'s> {
         stages.add(Name::Route, says, line, true);
         let goes_outside = interface.is_some_and(|one| one.nat == Some(NatSide::Outside));
         let by = interface.map_or_else(String::new, |one| one.name.clone());
+        let came = packet.clone();
         if !arrival.own {
             self.to_outside(packet, (inside, goes_outside), &by, of, stages)?;
         }
-        self.output(packet, &arrival, interface, by, stages)
+        self.output(packet, &came, &arrival, interface, by, stages)
     }
 
     /// Where a packet with this source comes in.
@@ -326,10 +327,12 @@ impl<'s> Look<'s> {
         .then_some(())
     }
 
-    /// The crypto map, the filter of what leaves, and the end.
+    /// The crypto map, the filter of what leaves, and the end. Before the translation, the packet was
+    /// as it `came`.
     fn output(
         &self,
         packet: &Moving,
+        came: &Moving,
         arrival: &Arrival<'_>,
         interface: Option<&Interface>,
         by: String,
@@ -366,12 +369,19 @@ impl<'s> Look<'s> {
                 return Some(End::Protected { interface: by, peer });
             }
             let map = interface.crypto_map.as_deref().unwrap_or_default();
-            stages.add(
-                Name::CryptoMap,
-                format!("no access list of crypto map {map} permits it: it is not protected"),
-                None,
-                true,
-            );
+            let says = format!("no access list of crypto map {map} permits it: it is not protected");
+            // what a translation takes from a tunnel that was meant for it
+            let missed = (came.source != packet.source).then(|| self.tunnel(came)).flatten();
+            let list = missed.as_ref().and_then(|tunnel| tunnel.terms?.acl.as_ref());
+            match (&missed, list) {
+                (Some(tunnel), Some(list)) => stages.add(
+                    Name::CryptoMap,
+                    format!("{says}; before the translation, access list {list} would have permitted it"),
+                    tunnel.line,
+                    true,
+                ),
+                _ => stages.add(Name::CryptoMap, says, None, true),
+            };
         }
         if let Some(name) = interface.access_out.as_ref().filter(|_| !arrival.own) {
             self.filter(name, packet, Name::OutputFilter, "", stages)?;
