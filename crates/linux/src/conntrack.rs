@@ -86,7 +86,7 @@ pub struct Connection {
     /// When it began, in nanoseconds since 1970, if the kernel notes it (`nf_conntrack_timestamp`).
     pub began: Option<u64>,
     /// By what the kernel tells it from most later ones with the same addresses.
-    id: Option<u32>,
+    pub id: Option<u32>,
 }
 
 impl Connection {

@@ -142,11 +142,6 @@ impl Router {
         self.generation = whole.then_some(generation);
         whole
     }
-
-    /// What the counters of lines have met.
-    pub(crate) fn counts(&self) -> BTreeMap<String, Counted> {
-        self.filters.named_counters(TABLE).unwrap_or_default()
-    }
 }
 
 fn tell(said: Vec<Said>) {

@@ -4,7 +4,7 @@
 
 use super::counter;
 use super::packets::{Match, Side, of_line};
-use crate::guard::ranges::{self, Range};
+use crate::guard::ranges;
 use hubward_config::model::{Acl, AclKind, AclLine, AclLog, AclRule, Config, Moment};
 use std::collections::{BTreeMap, BTreeSet};
 

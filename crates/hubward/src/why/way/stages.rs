@@ -7,7 +7,7 @@ use crate::base::date::Date;
 use crate::translate;
 use crate::views::snapshot::{Flow, Snapshot};
 use hubward_config::acl::{Decision, decide};
-use hubward_config::model::{Config, EntryTerms, Interface, MapEntry, Moment, NatSide};
+use hubward_config::model::{Config, EntryTerms, Interface, MapEntry, Moment, NatSide, SourceCheck};
 use hubward_proto::flow::selector;
 use hubward_proto::path::Encapsulation;
 use ipnet::Ipv4Net;
@@ -187,7 +187,37 @@ impl<'s> Look<'s> {
         if let Some(name) = list {
             self.filter(name, packet, Name::InputFilter, "", stages)?;
         }
-        Some(())
+        match &interface.source_check {
+            Some(check) => self.source_check(check, packet, interface, stages),
+            None => Some(()),
+        }
+    }
+
+    /// `ip verify unicast`; `None`: the source does not belong to the interface.
+    fn source_check(
+        &self,
+        check: &SourceCheck,
+        packet: &Moving,
+        interface: &Interface,
+        stages: &mut Stages,
+    ) -> Option<()> {
+        let (belongs, says) = match leads(self.snapshot, packet.source) {
+            Leads::By(name, route) => {
+                let by = !check.by_this_interface || name == interface.name;
+                let counts = check.allow_default || route.destination.prefix_len() > 0;
+                (by && counts, format!("{} leads to {} by {name}", told(route), packet.source))
+            }
+            Leads::Here => (check.allow_self_ping, format!("{} is this router's own", packet.source)),
+            Leads::Dropped(_) | Leads::Nowhere => (false, format!("no route leads to {}", packet.source)),
+        };
+        if belongs {
+            stages.add(Name::SourceCheck, says, None, true);
+            return Some(());
+        }
+        let said = check.list.as_ref().and_then(|name| ask(self.config, name, packet, self.moment));
+        let excepted = said.is_some_and(|said| said.permits);
+        let more = if excepted { ": its list excepts it" } else { ": it does not belong to the interface" };
+        stages.add(Name::SourceCheck, format!("{says}{more}"), Some(interface.line), excepted).then_some(())
     }
 
     /// ESP of a tunnel as it comes from the peer.
