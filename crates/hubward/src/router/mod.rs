@@ -32,6 +32,10 @@ pub(crate) struct Router {
     generation: Option<u32>,
     /// The minute of the rules, if there are time ranges.
     moment: Moment,
+    /// Whether the kernel can follow FTP, TFTP and SIP.
+    follows: bool,
+    /// The last change failed.
+    stale: bool,
     /// What lines with `log` met.
     journal: Journal,
 }
@@ -44,7 +48,7 @@ pub(crate) fn here<'a>(
     tun: Option<&'a str>,
 ) -> Here<'a> {
     let moment = Date::new(wall_clock()).minute();
-    Here { names, leased, tun, moment, inner_again: inner_again(config) }
+    Here { names, leased, tun, moment, inner_again: inner_again(config), follows: true }
 }
 
 /// Whether what comes out of a tunnel passes the input list of its interface again.
@@ -62,7 +66,8 @@ impl Router {
     pub(crate) fn set_up(parsed: &Parsed, here: Here<'_>) -> anyhow::Result<Self> {
         let filters = Nftables::open()?;
         let (moment, journal) = (here.moment, Journal::default());
-        let mut router = Self { filters, rules: None, generation: None, moment, journal };
+        let mut router =
+            Self { filters, rules: None, generation: None, moment, journal, follows: true, stale: false };
         router.set(parsed, here)?;
         Ok(router)
     }
@@ -70,7 +75,8 @@ impl Router {
     /// Brings the table in line with a configuration, in one transaction. An error leaves the table
     /// that is there.
     pub(crate) fn set(&mut self, parsed: &Parsed, here: Here<'_>) -> anyhow::Result<()> {
-        let wanted = rules::rules(parsed, here);
+        let here = Here { follows: self.follows, ..here };
+        let mut wanted = rules::rules(parsed, here);
         self.moment = here.moment;
         if self.rules.as_ref() == Some(&wanted) {
             return Ok(());
@@ -80,7 +86,20 @@ impl Router {
         if wanted.text.is_empty() {
             self.filters.remove(TABLE)?;
         } else {
-            self.load(&wanted).context("the access lists and address translation cannot be put in place")?;
+            let loaded = self.load(&wanted).or_else(|error| {
+                // a kernel may lack what follows FTP
+                let plain = rules::rules(parsed, Here { follows: false, ..here });
+                if !self.follows || self.load(&plain).is_err() {
+                    return Err(error);
+                }
+                tracing::warn!(
+                    "this kernel does not follow FTP, TFTP and SIP, so their further connections are not translated: {error:#}"
+                );
+                self.follows = false;
+                wanted = plain;
+                Ok(())
+            });
+            loaded.context("the access lists and address translation cannot be put in place")?;
         }
         self.journal.follow(wanted.logged.clone());
         self.rules = Some(wanted);
@@ -93,7 +112,7 @@ impl Router {
             match nft::load(&change(there, wanted)) {
                 Ok(()) => return Ok(()),
                 // another program changed the table
-                Err(error) => tracing::debug!("the table is made again: {error}"),
+                Err(error) => tracing::info!("the nftables table {TABLE} is made again: {error}"),
             }
         }
         let counts = self.filters.named_counters(TABLE).unwrap_or_default();
@@ -102,8 +121,10 @@ impl Router {
 
     /// Like [`Self::set`]; errors are logged, and it is tried again.
     pub(crate) fn set_or_tell(&mut self, parsed: &Parsed, here: Here<'_>) {
-        if let Err(error) = self.set(parsed, here) {
-            tracing::error!("{error:#}; what was there stays in force");
+        let set = self.set(parsed, here);
+        self.stale = set.is_err();
+        if let Err(error) = set {
+            tracing::error!("{error:#}; what was there stays in force, and it is tried again");
         }
     }
 
@@ -122,7 +143,7 @@ impl Router {
             );
             self.rules = None;
         }
-        if !there || (here.moment != self.moment && !parsed.config.time_ranges.is_empty()) {
+        if !there || self.stale || (here.moment != self.moment && !parsed.config.time_ranges.is_empty()) {
             self.set_or_tell(parsed, here);
         }
     }
@@ -169,9 +190,10 @@ fn whole(wanted: &Rules, counts: &BTreeMap<String, Counted>) -> String {
 /// A transaction that makes one table of another: counters, and the entries of reflexive lists, stay.
 fn change(there: &Rules, wanted: &Rules) -> String {
     let mut text = format!("flush table ip {TABLE}\n");
-    let stays = |part: &String| !part.starts_with("map ") && wanted.parts.contains(part);
+    let is_made_again = |part: &String| part.starts_with("map ") || part.starts_with("ct ");
+    let stays = |part: &String| !is_made_again(part) && wanted.parts.contains(part);
     for part in there.parts.iter().filter(|part| !stays(part)) {
-        let (kind, name) = part.split_once(' ').unwrap_or_default();
+        let (kind, name) = part.rsplit_once(' ').unwrap_or_default();
         let _never = writeln!(text, "delete {kind} ip {TABLE} {name}");
     }
     for name in there.counters.difference(&wanted.counters) {

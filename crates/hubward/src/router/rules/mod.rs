@@ -8,6 +8,7 @@
 //! |---|---|---|---|
 //! | `fragments` | prerouting | -450 | lists with `fragments`, before fragments are put together |
 //! | `untracked` | prerouting | -300 | ESP for this router makes no connection |
+//! | `connections` | prerouting | -190 | times of translations, FTP, TFTP, SIP |
 //! | `input` | prerouting | -150 | `ip access-group … in`, `ip verify unicast` |
 //! | `published` | prerouting | -105 | static translations of what comes from outside |
 //! | `mss` | forward | -150 | `ip tcp adjust-mss` |
@@ -16,6 +17,7 @@
 //! | `output` | postrouting | 160 | `ip access-group … out` |
 //! | `own` | output | -300 | what Hubward itself sends is translated already |
 
+mod connections;
 pub(crate) mod counter;
 mod filter;
 pub(crate) mod list;
@@ -49,6 +51,8 @@ pub(crate) struct Here<'a> {
     /// Packets that come out of tunnels pass the input list of the interface again, as in releases
     /// before 12.3(8)T.
     pub(crate) inner_again: bool,
+    /// The kernel can follow FTP, TFTP and SIP.
+    pub(crate) follows: bool,
 }
 
 /// The table and what belongs to it.

@@ -3,7 +3,7 @@
 //! then the crypto map sees it.
 
 use super::list::{Lists, Use};
-use super::{Site, base, chain};
+use super::{Site, base, chain, connections};
 use hubward_config::model::{
     Config, DynamicNat, Interface, NatGlobal, NatPool, NatRule, NatSelect, NatSide, NatTo, RouteMap,
     RouteMapEntry, RouteMatch, StaticNat, StaticNatPair,
@@ -20,6 +20,8 @@ pub(super) fn chains(site: &Site<'_>, lists: &mut Lists<'_>) -> Vec<String> {
     let (Some(inside), Some(outside)) = (side(NatSide::Inside), side(NatSide::Outside)) else {
         return Vec::new();
     };
+    let tun = site.crypto().any(|(one, _)| one.nat.is_some());
+    let both = site.links(|one| one.nat.is_some(), tun);
     let (mut chains, mut out, mut back) = (Vec::new(), Vec::new(), Vec::new());
     let rules = &site.config.nat.rules;
     for (place, rule) in rules.iter().enumerate() {
@@ -34,6 +36,11 @@ pub(super) fn chains(site: &Site<'_>, lists: &mut Lists<'_>) -> Vec<String> {
     }
     if out.is_empty() {
         return Vec::new();
+    }
+    if let Some(links) = both {
+        let (objects, chain) = connections::chains(&links, &site.config.nat.timeouts, site.here.follows);
+        lists.objects.extend(objects);
+        chains.push(chain);
     }
     // what Hubward sends was translated on its way into the TUN, or is its own
     let own = [FWMARK, CLEAR_MARK].map(|mark| format!("meta mark {mark:#x} notrack"));
