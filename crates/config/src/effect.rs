@@ -461,6 +461,9 @@ fn holes_of_groups(parsed: &mut Parsed) {
 
 /// The same for the lines of route maps: they may have been conditions.
 fn holes_of_route_maps(parsed: &mut Parsed) {
+    if parsed.config.route_maps.is_empty() {
+        return;
+    }
     let mut found: BTreeMap<(String, u16), Vec<RouteMatch>> = BTreeMap::new();
     for block in blocks(parsed).iter().filter(|block| block.head.begins("route-map")) {
         let unread = block.below.iter().filter(|line| line.class == Class::Unknown);

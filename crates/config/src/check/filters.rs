@@ -3,7 +3,7 @@
 
 use super::nat::front;
 use super::say::say;
-use crate::acl::{Decision, Packet, Ports, Tcp, decide, read};
+use crate::acl::{Decision, Packet, Pattern, PortRange, Ports, Tcp, decide, read};
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::model::{
     Acl, AclLine, Addressing, Config, CryptoMap, EntryTerms, Interface, NatRule, NatSelect, RouteMap,
@@ -196,20 +196,26 @@ fn starved(
         if what == NAT_T && kept_out.is_empty() && !(from_anywhere && config.crypto.nat_transparency) {
             continue;
         }
-        let of_peer = peers.iter().filter(|_| what != NAT_T || !kept_out.is_empty());
-        let of_peer = of_peer.map(|peer| (Some(*peer), decided(*peer)));
-        let mut refused = of_peer.filter(|(_, decision)| !decision.permits()).take(1).collect::<Vec<_>>();
+        let of_peers = peers.iter().filter(|_| what != NAT_T || !kept_out.is_empty());
+        let mut of_peers = of_peers.map(|peer| (Some(*peer), decided(*peer)));
+        let mut refused = of_peers.find(|(_, decision)| !decision.permits());
         // somebody whose address is not known: the list may let in some
-        if from_anywhere && refused.is_empty() {
-            let permitted =
-                acl.readings(config).filter(|(_, line)| line.permit).flat_map(|(_, line)| line.patterns);
-            let mut sources =
-                permitted.filter(|one| one.destination.contains(own)).map(|one| one.source.address);
-            if !sources.any(|source| decided(source).permits()) {
-                refused.push((None, decided(Ipv4Addr::new(192, 0, 2, 1))));
+        if from_anywhere && refused.is_none() {
+            let permitted = acl.readings(config).filter(|(_, line)| line.permit);
+            let fits = |one: &Pattern| {
+                let has = |ports: Option<PortRange>| {
+                    ports.is_none_or(|all| port.is_some_and(|port| (all.first..=all.last).contains(&port)))
+                };
+                one.destination.contains(own)
+                    && one.protocol.is_none_or(|own| own == protocol)
+                    && has(one.destination_ports)
+            };
+            let sources = permitted.flat_map(|(_, line)| line.patterns).filter(fits).take(PEERS);
+            if !sources.map(|one| one.source.address).any(|source| decided(source).permits()) {
+                refused = Some((None, decided(Ipv4Addr::new(192, 0, 2, 1))));
             }
         }
-        if let Some(refused) = refused.pop() {
+        if let Some(refused) = refused {
             kept_out.push(what);
             first.get_or_insert(refused);
         }
