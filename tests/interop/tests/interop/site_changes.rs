@@ -236,7 +236,7 @@ fn changes(lab: &Lab) -> Result<()> {
     judge(&inwards, &inside.finish()?, &epochs, &mut judged);
     println!("{} changes from {SEED:#x}: {}", epochs.len() - 1, judged.told());
     ensure!(judged.wrong.is_empty(), "seed {SEED:#x}, {}:\n{}", judged.told(), judged.wrong.join("\n"));
-    ensure!(judged.sure > 3000 && judged.passed > 1000 && judged.stopped > 1000, "{}", judged.told());
+    ensure!(judged.sure > 5000 && judged.passed > 1000 && judged.stopped > 1000, "{}", judged.told());
     Ok(())
 }
 
@@ -248,7 +248,7 @@ fn type_changes(hq: &Hubward, lines: &mut Lines, epochs: &mut Vec<Epoch>) -> Res
         let begun = Instant::now();
         typed(hq, &text)?;
         epochs.push(Epoch { begun, done: Instant::now(), lines: lines.clone(), typed: text });
-        std::thread::sleep(2 * UNDER_WAY);
+        std::thread::sleep(UNDER_WAY);
     }
     Ok(())
 }
@@ -289,7 +289,7 @@ fn send(ns: &Ns, packets: Vec<Packet>, over: &AtomicBool) -> Result<Vec<Sent>> {
 #[derive(Default)]
 struct Judged {
     wrong: Vec<String>,
-    /// Packets that only one set of lines can have met.
+    /// Packets of which all lines that they can have met say the same.
     sure: usize,
     passed: usize,
     stopped: usize,
@@ -299,7 +299,7 @@ impl Judged {
     fn told(&self) -> String {
         let Self { wrong, sure, passed, stopped } = self;
         format!(
-            "{passed} packets passed and {stopped} did not, {sure} between changes; {} wrong",
+            "{passed} packets passed and {stopped} did not, of {sure} it was certain; {} wrong",
             wrong.len()
         )
     }
@@ -322,7 +322,6 @@ fn judge(sent: &[Sent], seen: &[Seen], epochs: &[Epoch], judged: &mut Judged) {
             })
             .map(|(epoch, _)| epoch)
             .collect();
-        judged.sure += usize::from(met.len() == 1);
         match seen {
             Some(_) => judged.passed += 1,
             None => judged.stopped += 1,
@@ -333,6 +332,7 @@ fn judge(sent: &[Sent], seen: &[Seen], epochs: &[Epoch], judged: &mut Judged) {
             _ => false,
         };
         let may: Vec<_> = met.iter().map(|epoch| epoch.lines.outcome(sent.packet)).collect();
+        judged.sure += usize::from(may.windows(2).all(|pair| pair[0] == pair[1]));
         if !may.iter().any(is) {
             let last = met.last().map_or("", |epoch| epoch.typed.as_str());
             judged.wrong.push(format!(
