@@ -17,7 +17,9 @@ use std::sync::Arc;
 /// Every `show` command without its options.
 pub(super) fn plain() -> Vec<&'static str> {
     let shows = ROWS.iter().filter(|row| matches!(row.run, Run::Show(_)));
-    shows.map(|row| row.form.split_once(" [").map_or(row.form, |(plain, _)| plain)).collect()
+    let plain = shows.map(|row| row.form.split_once(" [").map_or(row.form, |(plain, _)| plain));
+    // what needs an argument is among those with options
+    plain.filter(|form| !form.contains('<')).collect()
 }
 
 /// Every option of every `show` command, at least once.
@@ -49,6 +51,12 @@ const WITH_OPTIONS: &[&str] = &[
     "show ip nat translations tcp",
     "show ip nat translations udp verbose",
     "show ip nat translations icmp",
+    "why packet 10.1.1.10 10.2.2.10",
+    "why packet 10.1.1.10 198.51.100.77 tcp 80 from 1024 established",
+    "why packet 198.51.100.77 10.1.1.10 udp 53",
+    "why packet 10.2.2.10 10.1.1.10 icmp",
+    "why packet 198.51.100.77 10.48.67.181 esp",
+    "why packet 10.9.9.9 224.0.0.5 protocol 89",
 ];
 
 /// Its text names this machine.
@@ -59,11 +67,16 @@ fn all() -> impl Iterator<Item = &'static str> {
     plain().into_iter().chain(WITH_OPTIONS.iter().copied())
 }
 
+/// Whether a command has golden files; `why` has tests of its own.
+fn has_file(command: &str) -> bool {
+    command.starts_with("show") || command.starts_with("why packet")
+}
+
 /// The golden files that the commands make, with their content.
 fn outputs() -> BTreeMap<PathBuf, String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/exec/golden");
     let mut files = BTreeMap::new();
-    for command in all().filter(|command| command.starts_with("show") && *command != OF_THE_MACHINE) {
+    for command in all().filter(|command| *command != OF_THE_MACHINE && has_file(command)) {
         let mut answered = false;
         let gateways = [("hub", hub()), ("spoke", spoke()), ("idle", idle()), ("router", router())];
         for (name, gateway) in gateways {
@@ -72,7 +85,8 @@ fn outputs() -> BTreeMap<PathBuf, String> {
                 continue;
             }
             // and a router where packets are filtered and translated
-            if name == "router" && !command.contains("access-lists") && !command.contains(" nat ") {
+            let of_router = ["access-lists", " nat ", "why packet"];
+            if name == "router" && !of_router.iter().any(|part| command.contains(part)) {
                 continue;
             }
             // a name that only one of the gateways has is refused on the others

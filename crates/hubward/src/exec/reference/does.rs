@@ -113,6 +113,10 @@ pub(super) const EXEC: &[(&str, &str)] = &[
         "why",
         "Why a tunnel is not up, in plain words, and what to change: all failures, or those of one peer or user.",
     ),
+    (
+        "why packet",
+        "The way of a packet through this router, and of its answer, with the line that decides each stage. No packet is sent.",
+    ),
     ("write", "Saves the running configuration in its file."),
     ("write terminal", "The configuration in force."),
 ];
