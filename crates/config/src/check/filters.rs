@@ -68,6 +68,32 @@ fn uses(config: &Config) -> BTreeSet<(&str, Use)> {
     out
 }
 
+/// The release of which it is not known how often it filters: it was changed in 12.3(8)T.
+const UNDECIDED: (u16, u16) = (12, 3);
+
+/// Whether what comes out of a tunnel is filtered again depends on the release, and `version` does
+/// not always say enough.
+pub(super) fn again(config: &Config, found: &mut Vec<Diagnostic>) {
+    if config.version != Some(UNDECIDED) {
+        return;
+    }
+    let mut filtered = config.interfaces.iter().filter(|one| one.crypto_map.is_some() && !one.shutdown);
+    if let Some((interface, list)) = filtered.find_map(|one| Some((one, one.access_in.as_ref()?))) {
+        let message = format!(
+            "`version 12.3` does not say whether what comes out of a tunnel passes access list {list} of {} again: releases before 12.3(8)T do that, and so does Hubward",
+            interface.name
+        );
+        say(
+            found,
+            Severity::Notice,
+            Code::Starved,
+            interface.line,
+            message,
+            "`version 12.4` filters only what comes in",
+        );
+    }
+}
+
 /// Lines of which it is not known which packets they concern.
 pub(super) fn inexact(config: &Config, found: &mut Vec<Diagnostic>) {
     let uses = uses(config);
@@ -378,5 +404,23 @@ crypto map M 10 ipsec-isakmp
         let found = told(text, Code::Unsupported);
         assert!(found.len() == 1 && found[0].2.contains("`set ip precedence critical`"), "{found:?}");
         assert!(crate::unenforced(&crate::parse(text)).is_empty());
+    }
+
+    /// Only the release that leaves it open is told, once.
+    #[test]
+    fn a_release_that_may_filter_twice_is_told() {
+        let text = |version: &str| {
+            format!(
+                "version {version}\ncrypto map M 10 ipsec-isakmp\n set peer 203.0.113.1\n match address 101\n\
+                 access-list 101 permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255\n\
+                 access-list 102 permit ip any any\n\
+                 interface FastEthernet0/0\n ip address 203.0.113.2 255.255.255.248\n ip access-group 102 in\n crypto map M\n"
+            )
+        };
+        let said = |version: &str| {
+            let told = crate::parse(&text(version)).diagnostics;
+            told.into_iter().filter(|told| told.message.contains("12.3(8)T")).count()
+        };
+        assert_eq!((said("12.2"), said("12.3"), said("12.4"), said("15.7")), (0, 1, 0, 0));
     }
 }

@@ -205,3 +205,45 @@ fn change(there: &Rules, wanted: &Rules) -> String {
     }
     text + &wanted.text + "}\n"
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(parts: &[&str], counters: &[&str]) -> Rules {
+        Rules {
+            text: "  chain a {\n  }\n".into(),
+            parts: parts.iter().map(ToString::to_string).collect(),
+            counters: counters.iter().map(ToString::to_string).collect(),
+            logged: Vec::new(),
+        }
+    }
+
+    /// Counters that stay are not touched, so that they go on counting; entries of reflexive lists
+    /// stay as well.
+    #[test]
+    fn a_change_leaves_what_stays() {
+        let there = rules(&["chain a", "chain b", "map m", "set reflexive_1", "ct timeout tcp"], &["x", "y"]);
+        let wanted = rules(&["chain a", "map m", "set reflexive_1", "ct timeout tcp"], &["y", "z"]);
+        let text = change(&there, &wanted);
+        let expected = "flush table ip hubward_router\n\
+                        delete chain ip hubward_router b\n\
+                        delete map ip hubward_router m\n\
+                        delete ct timeout ip hubward_router tcp\n\
+                        delete counter ip hubward_router x\n\
+                        table ip hubward_router {\n  counter z { }\n  chain a {\n  }\n}\n";
+        assert_eq!(text, expected);
+    }
+
+    /// A table that is made anew takes the counts of the one before.
+    #[test]
+    fn counts_continue_in_a_new_table() {
+        let counts = BTreeMap::from([("x".to_owned(), Counted { packets: 7, bytes: 420 })]);
+        let text = whole(&rules(&["chain a"], &["x", "y"]), &counts);
+        assert!(
+            text.contains("  counter x { packets 7 bytes 420 }\n  counter y { packets 0 bytes 0 }\n"),
+            "{text}"
+        );
+        assert!(text.starts_with("table ip hubward_router { }\ndelete table ip hubward_router\n"), "{text}");
+    }
+}

@@ -235,6 +235,7 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
                 "Numbers the lines of a list anew, from a start in steps; the list is then written with its numbers, unless they are 10, 20, 30 and so on.",
             ),
             ("ip access-list standard", "Enters a standard access list of a name or number."),
+            ("ip arp proxy disable", "No interface answers for clients whose addresses are in its network."),
             ("ip dhcp excluded-address", "Addresses that the DHCP server does not assign."),
             ("ip dhcp pool", "Enters a pool of the DHCP server."),
             ("ip domain name", "The same, as newer releases write it."),
@@ -282,7 +283,6 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
                 "object-group service",
                 "Enters a group of services, which lines of extended access lists name.",
             ),
-            ("ip arp proxy disable", "No interface answers for clients whose addresses are in its network."),
             (
                 "route-map",
                 "Enters an entry of a route map, 10 without a number. Address translation and policy routing use it; routing protocols are not implemented.",

@@ -23,6 +23,8 @@ mod filter;
 pub(crate) mod list;
 mod nat;
 mod packets;
+#[cfg(test)]
+mod tests;
 
 use crate::machine::view::Names;
 use hubward_config::Parsed;

@@ -291,6 +291,14 @@ impl<'s> Look<'s> {
         packet: &Moving,
         stages: &mut Stages,
     ) -> Option<Result<(Option<&'s Interface>, String, Option<u32>), End>> {
+        if packet.destination.is_multicast() {
+            stages.add(Name::Route, "multicast is not forwarded", None, false);
+            return None;
+        }
+        if packet.destination.is_broadcast() {
+            stages.add(Name::Route, "a broadcast is for this router", None, true);
+            return Some(Err(End::Local));
+        }
         match leads(self.snapshot, packet.destination) {
             Leads::Here => {
                 stages.add(Name::Route, format!("{} is this router itself", packet.destination), None, true);

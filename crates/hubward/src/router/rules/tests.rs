@@ -1,0 +1,156 @@
+//! The rules of whole configurations. That the kernel takes them, and does what they say, is tested
+//! with real packets in `tests/interop`.
+
+use super::{Here, Rules, rules};
+use crate::machine::view::Names;
+use hubward_config::model::{Minute, Moment};
+use std::path::Path;
+
+const HQ: &str = include_str!("../../../../../examples/hq-2911.cfg");
+
+fn names(pairs: &[(&str, &str)]) -> Names {
+    pairs.iter().map(|(ios, linux)| ((*ios).to_owned(), (*linux).to_owned())).collect()
+}
+
+fn noon(weekday: u8) -> Moment {
+    Moment { at: Minute { year: 2026, month: 11, day: 30, minute: 720 }, weekday }
+}
+
+fn of(text: &str, moment: Moment) -> Rules {
+    let names = names(&[
+        ("GigabitEthernet0/0", "eth0"),
+        ("GigabitEthernet0/1", "eth1"),
+        ("GigabitEthernet0/2", "eth2"),
+    ]);
+    let parsed = hubward_config::parse(text);
+    let here = Here {
+        names: &names,
+        leased: &[],
+        tun: Some("hubward0"),
+        moment,
+        inner_again: crate::router::inner_again(&parsed.config),
+        follows: true,
+    };
+    rules(&parsed, here)
+}
+
+/// `HUBWARD_BLESS=1` writes the file again: review the difference.
+#[test]
+fn the_headquarters_router_has_the_rules_that_are_written_down() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/router/rules/hq-2911.nft");
+    let made = of(HQ, noon(0)).text;
+    if std::env::var_os("HUBWARD_BLESS").is_some() {
+        std::fs::write(&path, &made).unwrap();
+    }
+    assert_eq!(made, std::fs::read_to_string(path).unwrap());
+}
+
+/// The rules of a list on the inside interface, by the list's lines.
+fn list(lines: &str) -> Rules {
+    let text = format!(
+        "interface GigabitEthernet0/1\n ip address 10.1.1.1 255.255.255.0\n ip access-group L in\nip access-list extended L\n{lines}"
+    );
+    of(&text, noon(0))
+}
+
+/// Lines of one shape are one look-up, and keep their order with the lines around them.
+#[test]
+fn lines_of_one_shape_become_a_map() {
+    let hosts: String = (1..=20).map(|host| format!(" permit tcp host 10.1.1.{host} any eq 443\n")).collect();
+    let made = list(&format!(" deny tcp host 10.1.1.7 any eq 443\n{hosts} permit udp any any eq 53\n"));
+    let chain: Vec<&str> =
+        made.text.lines().skip_while(|line| *line != "  chain list_0 {").take(6).map(str::trim).collect();
+    assert!(chain[1].starts_with("ip saddr 10.1.1.7 ip protocol 6 th dport 443 counter name"), "{chain:?}");
+    assert_eq!(chain[2], "ip protocol 6 counter name ip saddr . th dport map @list_0_1 return");
+    assert!(chain[3].starts_with("ip protocol 17 th dport 53 counter name"), "{chain:?}");
+    assert_eq!(chain[4], "goto refuse");
+    assert_eq!(made.counters.len(), 22, "each line has its counter");
+    // the first of two lines that meet the same packet counts it: they are not in one map
+    let nested: String =
+        (1..=20).map(|length| format!(" permit ip 10.0.0.0 0.{length}.255.255 any\n")).collect();
+    assert!(!list(&nested).text.contains("map list_0"));
+}
+
+/// A line keeps its counter when lines around it come, go or are renumbered.
+#[test]
+fn a_line_keeps_its_counter() {
+    let line = " permit tcp any host 10.1.1.9 eq 22\n";
+    let counter = |text: &str| {
+        let made = list(text);
+        let rule = made.text.lines().find(|rule| rule.contains("dport 22")).unwrap().to_owned();
+        rule.split('"').nth(1).unwrap().to_owned()
+    };
+    let alone = counter(line);
+    assert_eq!(counter(&format!(" 5 deny ip host 10.1.1.5 any\n{line}")), alone);
+    assert_eq!(counter(&line.replace(" permit", " 77 permit")), alone);
+    assert_ne!(counter(&line.replace("10.1.1.9", "10.1.1.8")), alone);
+    assert_eq!(list(&format!("{line} remark x\n")).counters.len(), 1);
+}
+
+/// What cannot be said to nftables, or is not known, permits nothing and denies everything.
+#[test]
+fn a_line_that_cannot_be_held_closes() {
+    for (lines, expected) in [
+        (" permit ip object-group NONE any\n permit icmp any any\n", "ip protocol 1 counter"),
+        (" permit ip any any option 7\n permit icmp any any\n", "ip protocol 1 counter"),
+    ] {
+        let made = list(lines);
+        let first = made.text.lines().skip_while(|line| *line != "  chain list_0 {").nth(1).unwrap();
+        assert!(first.trim().starts_with(expected), "{lines}: {first}");
+    }
+    for lines in [
+        " deny ip object-group NONE any\n permit ip any any\n",
+        " deny ip any any option 7\n permit ip any any\n",
+    ] {
+        let made = list(lines);
+        let first = made.text.lines().skip_while(|line| *line != "  chain list_0 {").nth(1).unwrap();
+        assert!(
+            first.trim().starts_with("counter name") && first.ends_with("goto refuse"),
+            "{lines}: {first}"
+        );
+    }
+    // a list that does not exist permits everything, as on IOS
+    let none = "interface GigabitEthernet0/1\n ip address 10.1.1.1 255.255.255.0\n ip access-group L in\n";
+    assert_eq!(of(none, noon(0)), Rules::default());
+}
+
+#[test]
+fn a_time_range_begins_and_ends() {
+    let text = "interface GigabitEthernet0/1\n ip address 10.1.1.1 255.255.255.0\n ip access-group L in\n\
+                time-range WORK\n periodic weekdays 8:00 to 17:00\n\
+                ip access-list extended L\n permit tcp any any eq 80 time-range WORK\n permit icmp any any\n";
+    assert!(of(text, noon(0)).text.contains("th dport 80"));
+    assert!(!of(text, noon(6)).text.contains("th dport 80"));
+}
+
+/// What an entry of a route map denies is not for this rule, and the entries behind it do not see
+/// it.
+#[test]
+fn a_route_map_denies_by_its_lists() {
+    let text = "interface GigabitEthernet0/0\n ip address 198.51.100.2 255.255.255.248\n ip nat outside\n\
+                interface GigabitEthernet0/1\n ip address 10.1.1.1 255.255.255.0\n ip nat inside\n\
+                ip nat inside source route-map R interface GigabitEthernet0/0 overload\n\
+                access-list 101 permit ip any 10.2.0.0 0.0.255.255\naccess-list 102 permit ip 10.1.0.0 0.0.255.255 any\n\
+                route-map R deny 10\n match ip address 101\nroute-map R permit 20\n match ip address 102\n";
+    let made = of(text, noon(0)).text;
+    let has = |part: &str| assert!(made.contains(part), "{part} is not in\n{made}");
+    has("    ip daddr 10.2.0.0/16 return\n    goto after_to_0_0\n");
+    has("  chain after_to_0_0 {\n    jump list_0\n");
+    has("    ip saddr 10.1.0.0/16 goto to_0\n");
+    has("  chain to_0 {\n    snat to 198.51.100.2\n");
+}
+
+/// A release before 12.4 filters what comes out of a tunnel by the list of the interface again.
+#[test]
+fn an_old_release_filters_the_inner_packet_again() {
+    let text = |version: &str| {
+        format!(
+            "version {version}\ncrypto map M 10 ipsec-isakmp\n set peer 203.0.113.1\n match address 101\n\
+             access-list 101 permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255\naccess-list 102 permit ip any any\n\
+             interface GigabitEthernet0/0\n ip address 198.51.100.2 255.255.255.248\n ip access-group 102 in\n crypto map M\n"
+        )
+    };
+    let again = "iifname \"hubward0\" jump list_0";
+    assert!(of(&text("12.3"), noon(0)).text.contains(again));
+    assert!(!of(&text("12.4"), noon(0)).text.contains(again));
+}
