@@ -144,7 +144,7 @@ fn no_configuration_stops_for_filters_and_translation() {
         let text = hubward_config::source::decode(&std::fs::read(&path).unwrap()).unwrap();
         for one in unenforced(&parse(&text)) {
             let begins = |words: &&str| one.text.starts_with(*words);
-            if SCOPE.iter().any(|words| begins(words)) && !REFUSED.iter().any(|words| begins(words)) {
+            if SCOPE.iter().any(&begins) && !REFUSED.iter().any(begins) {
                 wrong.push(format!("{}: {}: {}", path.display(), one.line, one.message));
             }
         }
