@@ -191,7 +191,7 @@ fn broadcasts(site: &Site<'_>, lists: &mut Lists<'_>, chains: &mut Vec<String>) 
             None => format!("oifname {link} fib daddr type broadcast accept"),
         });
     }
-    if !rules.is_empty() {
+    if site.interfaces().any(|(one, _)| one.directed_broadcast.is_some()) {
         rules.push("fib daddr type broadcast drop".into());
         chains.push(base("broadcasts", "type filter hook forward priority -140; policy accept;", &rules));
     }

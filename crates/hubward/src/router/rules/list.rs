@@ -156,8 +156,12 @@ impl<'c> Lists<'c> {
                 AclLine::Remark(_) => continue,
                 AclLine::Rule(rule) => {
                     let before = if counts { self.before(list, rule, of) } else { Vec::new() };
-                    for ask in self.asks(rule, of) {
-                        pieces.push(piece(ask, before.clone(), rule.permit));
+                    match self.asks(rule, of) {
+                        Some(asks) => {
+                            pieces
+                                .extend(asks.into_iter().map(|ask| piece(ask, before.clone(), rule.permit)));
+                        }
+                        None => pieces.extend(closing(of, rule.permit, piece)),
                     }
                 }
                 AclLine::Evaluate(reflexive) => {
@@ -168,11 +172,12 @@ impl<'c> Lists<'c> {
                         );
                     }
                 }
-                // what is not known permits nothing, and may deny anything
-                AclLine::Dynamic(rest) if !rest.split_whitespace().any(|word| word == "deny") => continue,
-                AclLine::Unread { permit: Some(true) } => continue,
-                AclLine::Dynamic(_) | AclLine::Unread { .. } => {
-                    pieces.push(piece(Match::everything(), Vec::new(), false));
+                AclLine::Dynamic(rest) => {
+                    let denies = rest.split_whitespace().any(|word| word == "deny");
+                    pieces.extend(closing(of, !denies, piece));
+                }
+                AclLine::Unread { permit } => {
+                    pieces.extend(closing(of, permit.unwrap_or(false), piece));
                 }
             }
             self.count(counter);
@@ -180,11 +185,12 @@ impl<'c> Lists<'c> {
         pieces
     }
 
-    /// What a line asks, for a use.
-    fn asks(&self, rule: &AclRule, of: &Use) -> Vec<Match> {
+    /// What a line asks, for a use; `None`: it is not known.
+    fn asks(&self, rule: &AclRule, of: &Use) -> Option<Vec<Match>> {
         match of {
             Use::Select { reversed: true, .. } => {
-                of_line(self.config, rule, self.moment).iter().map(Match::reversed).collect()
+                let asks = of_line(self.config, rule, self.moment)?;
+                Some(asks.iter().map(Match::reversed).collect())
             }
             Use::Input | Use::Output | Use::Select { .. } | Use::Unless(_) => {
                 of_line(self.config, rule, self.moment)
@@ -193,7 +199,7 @@ impl<'c> Lists<'c> {
                 let has_upper =
                     rule.source_ports.is_some() || rule.destination_ports.is_some() || rule.header.is_some();
                 if has_upper && !rule.permit {
-                    return Vec::new();
+                    return Some(Vec::new());
                 }
                 let plain =
                     AclRule { source_ports: None, destination_ports: None, header: None, ..rule.clone() };
@@ -291,6 +297,16 @@ impl<'c> Lists<'c> {
             lines.join(",\n")
         ));
         format!("{protocol}counter name {} map @{name} {}", asks.join(" . "), first.verdict)
+    }
+}
+
+/// What becomes of packets that a line may concern of which not everything is known: a filter lets
+/// nothing through by it, and drops what it may deny; what it would choose is dropped.
+fn closing(of: &Use, permit: bool, piece: impl Fn(Match, Vec<String>, bool) -> Piece) -> Option<Piece> {
+    let all = piece(Match::everything(), Vec::new(), false);
+    match of {
+        Use::Input | Use::Output | Use::Fragments => (!permit).then_some(all),
+        Use::Select { .. } | Use::Unless(_) => Some(Piece { verdict: "drop".to_owned(), ..all }),
     }
 }
 

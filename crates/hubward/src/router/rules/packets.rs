@@ -99,18 +99,9 @@ pub(super) fn set(values: impl Iterator<Item = String>) -> String {
     }
 }
 
-/// The rules of a `permit` or `deny` line at a moment. What cannot be said to nftables, or is not
-/// known, makes a line that permits narrower, and one that denies wider.
-pub(super) fn of_line(config: &Config, rule: &AclRule, moment: Moment) -> Vec<Match> {
-    match exact(config, rule, moment) {
-        Some(these) => these,
-        None if rule.permit => Vec::new(),
-        None => vec![Match::everything()],
-    }
-}
-
-/// `None`: the line says what nftables cannot ask, or what is not known.
-fn exact(config: &Config, rule: &AclRule, moment: Moment) -> Option<Vec<Match>> {
+/// The rules of a `permit` or `deny` line at a moment; `None`: it says what nftables cannot ask, or
+/// what is not known.
+pub(super) fn of_line(config: &Config, rule: &AclRule, moment: Moment) -> Option<Vec<Match>> {
     if let Some(name) = &rule.only.time_range {
         let range = config.time_range(name).filter(|range| range.is_known())?;
         if !range.contains(moment) {
