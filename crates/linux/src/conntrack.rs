@@ -71,6 +71,8 @@ pub struct Connection {
     pub status: u32,
     /// How long it stays without another packet.
     pub left: Duration,
+    /// The state of TCP (`TCP_CONNTRACK_…`); read it by the functions.
+    pub tcp: Option<u8>,
     /// Its mark (`ct mark`).
     pub mark: u32,
     /// Its zone, 0 if it has none.
@@ -97,6 +99,7 @@ impl Connection {
             reply,
             status,
             left,
+            tcp: None,
             mark: 0,
             zone: 0,
             helper: None,
@@ -120,6 +123,16 @@ impl Connection {
     /// It is established for good: it is not given up early when the table is full.
     pub fn is_assured(&self) -> bool {
         self.has(2)
+    }
+
+    /// Its handshake is not over.
+    pub fn is_opening(&self) -> bool {
+        matches!(self.tcp, Some(1 | 2))
+    }
+
+    /// It has seen a FIN or RST.
+    pub fn is_closing(&self) -> bool {
+        matches!(self.tcp, Some(4..=8))
     }
 
     /// Sources of the side that began are translated.
@@ -270,6 +283,7 @@ fn connection(body: &[u8]) -> Option<Connection> {
         reply: tuple(find(data, REPLY)?)?,
         status: find(data, 3).and_then(number)?,
         left: Duration::from_secs(find(data, 7).and_then(number).unwrap_or_default().into()),
+        tcp: find(data, 4).and_then(|info| find(info, 1)).and_then(|tcp| find(tcp, 1)?.first().copied()),
         mark: find(data, 8).and_then(number).unwrap_or_default(),
         zone: find(data, ZONE).and_then(short).unwrap_or_default(),
         helper: find(data, 5).and_then(|help| find(help, 1)).map(text_of),

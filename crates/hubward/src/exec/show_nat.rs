@@ -115,6 +115,7 @@ impl Table {
         let flags = match row.kind {
             Kind::Static if row.is_extended() => "extended, static",
             Kind::Static => "static",
+            Kind::Connection if row.closing => "extended, timing-out",
             Kind::Connection => "extended",
             Kind::Simple => "none",
         };

@@ -89,6 +89,8 @@ pub(crate) struct Translation {
     pub(crate) rule: Option<usize>,
     /// How long it stays without a packet, and how long it is still there if none comes.
     pub(crate) timeout: Option<(Duration, Duration)>,
+    /// It has seen its end, and only waits for late packets.
+    pub(crate) closing: bool,
     /// When it began, in nanoseconds since 1970, where the kernel notes that.
     pub(crate) began: Option<u64>,
     /// Packets of both directions, where the kernel counts them.
@@ -144,7 +146,7 @@ pub(crate) fn translations(
         let pair = (ends.inside_global.address, ends.inside_local.address);
         let made_by = rules.iter().position(|rule| gives(config, rule, pair.0, &address));
         let made_by = made_by.filter(|_| !fixed.contains(&pair));
-        let timeout = timeout(config.nat.timeouts, &connection.original).max(connection.left);
+        let timeout = timeout(config.nat.timeouts, connection).max(connection.left);
         let row = Translation {
             inside_global: ends.inside_global,
             inside_local: ends.inside_local,
@@ -153,6 +155,7 @@ pub(crate) fn translations(
             outside: Some((ends.outside_local, ends.outside_global)),
             rule: made_by.map(|place| place + 1),
             timeout: Some((timeout, connection.left)),
+            closing: connection.is_closing(),
             began: connection.began,
             packets: connection.sent.zip(connection.answered).map(|(to, from)| to.packets + from.packets),
         };
@@ -164,6 +167,7 @@ pub(crate) fn translations(
                 kind: Kind::Simple,
                 protocol: None,
                 outside: None,
+                closing: false,
                 packets: None,
                 ..row.clone()
             });
@@ -242,6 +246,7 @@ fn static_rows<'c>(
             outside: None,
             rule: None,
             timeout: None,
+            closing: false,
             began: None,
             packets: None,
         })
@@ -292,11 +297,14 @@ fn receiver(tuple: &Tuple) -> Place {
 }
 
 /// How long a connection stays without packets, as `ip nat translation` says.
-fn timeout(of: NatTimeouts, tuple: &Tuple) -> Duration {
+fn timeout(of: NatTimeouts, connection: &Connection) -> Duration {
     const DNS: u16 = 53;
+    let tuple = &connection.original;
     let is_dns =
         matches!(tuple.flow, Flow::Ports { source, destination } if source == DNS || destination == DNS);
     let seconds = match tuple.protocol {
+        protocol::TCP if connection.is_closing() => of.finrst.unwrap_or(60),
+        protocol::TCP if connection.is_opening() => of.syn.unwrap_or(60),
         protocol::TCP => of.tcp.unwrap_or(86_400),
         protocol::UDP if is_dns => of.dns.unwrap_or(60),
         protocol::UDP => of.udp.unwrap_or(300),
@@ -406,21 +414,23 @@ ip nat inside source static network 10.9.0.0 203.0.113.64 /26
             connection(6, ("10.1.1.10:1025", outside), (outside, &format!("{gate}:1025")), 86_390);
         let of = |packets| Some(hubward_linux::nftables::Counted { packets, bytes: packets * 100 });
         (counted.sent, counted.answered) = (of(7), of(5));
+        let mut ends =
+            connection(6, ("192.0.2.99:4000", "203.0.113.10:80"), ("172.16.10.10:80", "192.0.2.99:4000"), 50);
+        ends.tcp = Some(7);
+        // nobody translates this one
+        let mut plain = connection(17, ("10.1.1.1:7", "10.1.1.2:7"), ("10.1.1.2:7", "10.1.1.1:7"), 9);
+        plain.status = 0;
         counted.began = Some(1_795_425_107_000_000_000);
         let connections = vec![
             counted,
             connection(6, ("10.1.1.11:1025", outside), (outside, &format!("{gate}:61000")), 431_000),
             connection(17, ("10.1.1.10:5000", "192.0.2.53:53"), ("192.0.2.53:53", "203.0.113.2:5000"), 20),
             connection(1, ("10.1.1.10:512", "192.0.2.7:512"), ("192.0.2.7:513", "203.0.113.2:513"), 59),
-            connection(6, ("192.0.2.99:4000", "203.0.113.10:80"), ("172.16.10.10:80", "192.0.2.99:4000"), 50),
+            ends,
             connection(6, ("10.2.2.2:1", outside), (outside, "198.51.100.3:1"), 40),
             connection(17, ("10.2.2.2:7", "192.0.2.9:9"), ("192.0.2.9:9", "198.51.100.3:7"), 110),
             connection(50, ("10.3.3.3:0", "192.0.2.9:0"), ("192.0.2.9:0", "198.51.100.9:0"), 600),
-            // nobody translates this one
-            Connection {
-                status: 0,
-                ..connection(17, ("10.1.1.1:7", "10.1.1.2:7"), ("10.1.1.2:7", "10.1.1.1:7"), 9)
-            },
+            plain,
         ];
         Listing { connections, more: 0 }
     }
@@ -471,6 +481,7 @@ ip nat inside source static network 10.9.0.0 203.0.113.64 /26
         assert_eq!(timeouts[..3], [Some((86_400, 40)), Some((120, 110)), Some((120, 110))]);
         assert_eq!(timeouts[6], Some((60, 20)), "DNS");
         assert_eq!(timeouts[8], Some((431_000, 431_000)), "the kernel keeps it longer");
+        assert_eq!(timeouts[9], Some((60, 50)), "it has seen its end");
         assert_eq!(timeouts[7], None);
     }
 

@@ -192,6 +192,14 @@ fn connections() {
     assert!(!connection.is_answered() && !connection.is_assured());
     assert_eq!((connection.mark, connection.zone, connection.helper.as_deref()), (0x17, 0, None));
     assert!((1..=60).contains(&connection.left.as_secs()), "{:?}", connection.left);
+    assert_eq!((connection.tcp, connection.is_opening(), connection.is_closing()), (None, false, false));
+    // a connection of TCP, of which the receiver is on this machine
+    let web = pair.b.run(|| std::net::TcpListener::bind((FAR, 80)).unwrap()).unwrap();
+    let client = pair.a.run(|| std::net::TcpStream::connect((FAR, 80)).unwrap()).unwrap();
+    let tcp = || conntrack.list(10, |one| one.original.protocol == 6).unwrap().connections;
+    assert!(matches!(&tcp()[..], [one] if one.is_answered() && !one.is_opening() && !one.is_closing()));
+    drop((client, web));
+    eventually("the end of the connection", || tcp().first()?.is_closing().then_some(()));
     let some = all(1);
     assert_eq!((some.connections.len(), some.more), (1, all(100).connections.len() - 1));
     // that one goes, the other stays
