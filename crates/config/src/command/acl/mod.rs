@@ -76,8 +76,7 @@ pub(super) const ROWS: &[Row] = &[
     fold(In::Ipv6Acl, "sequence <1-2147483647:sequence>", IPV6_SEQUENCED, sequenced),
 ];
 
-/// What is told of reflexive and dynamic lists.
-const REFLEXIVE: Fate = Fate::Unsupported("reflexive lists are not implemented");
+/// What is told of dynamic lists.
 const DYNAMIC: Fate = Fate::Unenforced("lock-and-key lists are not implemented");
 
 // ---- lists --------------------------------------------------------------------------------------
@@ -261,9 +260,8 @@ fn put(
         // the lines of what is not used say nothing of themselves
         _ if kind == AclKind::Ipv6 => Some(Fate::NoOp),
         AclLine::Remark(_) => Some(Fate::NoOp),
-        AclLine::Evaluate(_) => Some(REFLEXIVE),
         AclLine::Dynamic(_) => Some(DYNAMIC),
-        AclLine::Rule(_) | AclLine::Unread { .. } => None,
+        AclLine::Evaluate(_) | AclLine::Rule(_) | AclLine::Unread { .. } => None,
     };
     let lines = fold.config.lines_of(kind, place);
     if no {
