@@ -32,21 +32,21 @@ pub(super) fn chains(links: &str, times: &NatTimeouts, follows: bool) -> (Vec<St
         [("tcp", "tcp", of_tcp), ("udp", "udp", both(udp)), ("dns", "udp", both(dns))]
             .into_iter()
             .map(|(name, protocol, policy)| {
-                format!("  ct timeout {name} {{\n    protocol {protocol}\n    l3proto ip\n    policy = {{ {policy} }}\n  }}\n")
+                format!("  ct timeout times_{name} {{\n    protocol {protocol}\n    l3proto ip\n    policy = {{ {policy} }}\n  }}\n")
             })
             .collect();
     let mut rules = vec![
         format!("iifname != {links} return"),
         "ct state != new return".to_owned(),
-        "ip protocol tcp ct timeout set \"tcp\"".to_owned(),
-        "ip protocol udp udp dport != 53 ct timeout set \"udp\"".to_owned(),
-        "udp dport 53 ct timeout set \"dns\"".to_owned(),
+        "ip protocol tcp ct timeout set \"times_tcp\"".to_owned(),
+        "ip protocol udp udp dport != 53 ct timeout set \"times_udp\"".to_owned(),
+        "udp dport 53 ct timeout set \"times_dns\"".to_owned(),
     ];
     for (name, protocol, port) in FOLLOWED.iter().filter(|_| follows) {
         objects.push(format!(
-            "  ct helper {name} {{\n    type \"{name}\" protocol {protocol}\n    l3proto ip\n  }}\n"
+            "  ct helper follow_{name} {{\n    type \"{name}\" protocol {protocol}\n    l3proto ip\n  }}\n"
         ));
-        rules.push(format!("{protocol} dport {port} ct helper set \"{name}\""));
+        rules.push(format!("{protocol} dport {port} ct helper set \"follow_{name}\""));
     }
     let head = "type filter hook prerouting priority -190; policy accept;";
     (objects, base("connections", head, &rules))
