@@ -11,9 +11,9 @@ use crate::document::{Class, Line};
 use crate::form::{Word, words};
 use crate::given::Given;
 use crate::parsed::{Numbers, Parsed};
-use crate::placing::{Has, Open, Placed, indentation, opened, place};
+use crate::placing::{Has, Open, Placed, opened, place};
 use crate::secret::{shown, shown_half_read, shown_unread};
-use crate::source::{Heard, Terminal, is_beside};
+use crate::source::{Heard, Terminal, column, is_beside, pasted};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What became of a line, for those who change lines.
@@ -44,8 +44,8 @@ pub(crate) enum Said {
 impl Said {
     fn of(heard: Heard<'_>) -> Self {
         match heard {
-            Heard::Line(..) => Self::Line,
-            Heard::Frame => Self::Frame,
+            Heard::Line(..) | Heard::Typed(..) => Self::Line,
+            Heard::Frame | Heard::Exec => Self::Frame,
             Heard::End => Self::End,
             Heard::Unread => Self::Unread,
             Heard::Output => Self::Output,
@@ -115,12 +115,18 @@ pub(crate) fn read(text: &str, numbers: Numbers) -> (Parsed, Vec<Trace>) {
     let mut index = 0;
     let mut blocks = Blocks::default();
     while let Some(whole) = lines.get(index) {
+        let heard = terminal.hear(whole);
+        match heard {
+            // it is no text of the prose above
+            Heard::Typed(..) => while open.pop_if(|open| open.mode == Mode::Unknown).is_some() {},
+            Heard::Exec => open.clear(),
+            _ => {}
+        }
         let under = open.last().map(|open| open.line);
         let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
         let number = if numbers == Numbers::Kept { number } else { 0 };
-        let heard = terminal.hear(whole);
         let line = match heard {
-            Heard::Line(line, before) => {
+            Heard::Line(line, before) | Heard::Typed(line, before) => {
                 shifts.extend((before > 0).then_some((number, before)));
                 line
             }
@@ -157,8 +163,9 @@ pub(crate) fn read(text: &str, numbers: Numbers) -> (Parsed, Vec<Trace>) {
             let text = following.get(..block).unwrap_or(following);
             // lines that are indented further belong to this one, whatever it is
             let behind = depths.get(index + 1).copied().flatten();
-            let heads = text.is_empty() && behind.is_some_and(|column| column > indentation(line));
-            let at = At { line, index, number, block: text, heads };
+            let column = column(whole);
+            let heads = text.is_empty() && behind.is_some_and(|behind| behind > column);
+            let at = At { line, column, index, number, block: text, heads };
             command(&mut parsed, &mut draft, &mut open, at, &mut trace)
         };
         traces.push(trace);
@@ -237,7 +244,9 @@ pub fn end_of(text: &str) -> Option<usize> {
     while let Some(line) = lines.get(index) {
         match terminal.hear(line) {
             Heard::End => found = found.or(Some(index)),
-            Heard::Line(line, _) if !line.trim().is_empty() && !line.trim().starts_with('!') => {
+            Heard::Line(line, _) | Heard::Typed(line, _)
+                if !line.trim().is_empty() && !line.trim().starts_with('!') =>
+            {
                 found = None;
                 let following = lines.get(index + 1..).unwrap_or_default();
                 index += blocks.length(line.trim(), following).unwrap_or(0);
@@ -295,13 +304,14 @@ fn leaves(line: &str, open: &[Open]) -> bool {
 
 /// For each line how far it is indented, or, if it says nothing, the next one that does.
 fn depths(lines: &[&str]) -> Vec<Option<usize>> {
-    let says = |line: &str| !line.trim().is_empty() && !line.trim().starts_with('!') && !is_beside(line);
+    let says = |line: &str| !line.trim().is_empty() && !line.trim().starts_with('!');
     let mut next = None;
     let mut out: Vec<_> = lines
         .iter()
         .rev()
         .map(|line| {
-            next = if says(line) { Some(indentation(line)) } else { next };
+            let text = pasted(line).filter(|(text, _)| says(text) && !is_beside(line));
+            next = text.map(|_| column(line)).or(next);
             next
         })
         .collect();
@@ -328,6 +338,8 @@ fn endless(line: &str, number: u32, end: &RawEnd) -> Diagnostic {
 /// A line with its position.
 struct At<'a> {
     line: &'a str,
+    /// How far it is indented.
+    column: usize,
     /// Counted from 0.
     index: usize,
     number: u32,
@@ -387,7 +399,7 @@ fn command(
     at: At<'_>,
     trace: &mut Trace,
 ) -> Class {
-    let At { line, index, number, block, heads } = at;
+    let At { line, column, index, number, block, heads } = at;
     let all = words(line);
     let negation = all.first().and_then(|word| match word.text.to_ascii_lowercase().as_str() {
         "no" => Some(Negation::No),
@@ -396,7 +408,6 @@ fn command(
     });
     let given = if negation.is_some() { all.get(1..).unwrap_or_default() } else { &all };
     let entered = Entered { line, number, all: &all, given, block, negation };
-    let column = indentation(line);
     let placed = place(open, given, negation.is_some(), column, heads);
     match placed {
         Placed::Within(depth, _) => open.truncate(depth + 1),

@@ -2,6 +2,8 @@
 //! configuration. Configurations are copied from terminals: prompts, `Building configuration...`
 //! and `--More--` come with them.
 
+use crate::placing::indentation;
+
 /// Why bytes are not the text of a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unreadable {
@@ -83,8 +85,12 @@ fn utf16(bytes: &[u8]) -> Option<(Unit, &[u8])> {
 /// What a line of a text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Heard<'a> {
-    /// A line of the configuration, and the length in bytes of what is before it: a prompt.
+    /// A line of the configuration, and the length in bytes of what is before it.
     Line(&'a str, usize),
+    /// The same behind a prompt of configuration mode.
+    Typed(&'a str, usize),
+    /// What is behind an exec prompt: it configures nothing, and no mode is open there.
+    Exec,
     /// Shown by a terminal, or an exec command: it configures nothing.
     Frame,
     /// The end of a configuration, or of configuration mode.
@@ -119,7 +125,7 @@ impl Terminal {
     /// What the next line is.
     pub(crate) fn hear<'a>(&mut self, line: &'a str) -> Heard<'a> {
         let heard = self.classify(line);
-        self.has_read |= matches!(heard, Heard::Line(text, _) if says(text));
+        self.has_read |= matches!(heard, Heard::Line(text, _) | Heard::Typed(text, _) if says(text));
         heard
     }
 
@@ -138,12 +144,12 @@ impl Terminal {
                     self.state = State::Printing;
                     Heard::Frame
                 } else {
-                    Heard::Line(command, before)
+                    Heard::Typed(command, before)
                 }
             }
             Some((Prompt::Exec, command)) => {
                 self.state = self.after(command);
-                Heard::Frame
+                Heard::Exec
             }
             None if is_frame(text.trim()) => Heard::Frame,
             None if configures(text) && (self.state != State::Configuring || !self.has_read) => {
@@ -198,6 +204,11 @@ pub(crate) fn pasted(line: &str) -> Option<(&str, usize)> {
     }
 }
 
+/// How far a line is indented, in columns; one behind a prompt as far as the prompt.
+pub(crate) fn column(line: &str) -> usize {
+    indentation(without_pager(line))
+}
+
 /// Whether a line is beside the commands around it, wherever it is.
 pub(crate) fn is_beside(line: &str) -> bool {
     pasted(line).is_none_or(|(text, _)| is_exec_only(text) || configures(text) || ends(text))
@@ -226,20 +237,25 @@ enum Prompt {
     Configuration,
 }
 
-/// The prompt before a line, and what was typed: `R1#`, `R1>`, `R1(config-if)#`.
+/// How the modes of configuration begin in prompts: `(config-if)`, `(cfg-crypto-trans)`,
+/// `(ca-trustpoint)`, `(cs-server)`, `(gkm-local-server)`.
+const MODES: [&str; 7] = ["conf", "cfg-", "crypto-", "ca-", "cs-", "gkm-", "gdoi-"];
+
+/// The prompt before a line, and what was typed: `R1#`, `R1>`, `R1(config-if)#`. Spaces behind it
+/// are part of it.
 fn prompt(line: &str) -> Option<(Prompt, &str)> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    // a page indents what it quotes
+    let line = line.trim_start_matches([' ', '\t']);
     let end = line.find(|c: char| !is_name(c)).filter(|end| (1..=63).contains(end))?;
     let rest = line.get(end..)?;
     if let Some(mode) = rest.strip_prefix('(') {
         let (mode, command) = mode.split_once(")#")?;
-        let is_mode = mode.starts_with("conf")
-            || mode.ends_with("-config")
-            || ["cfg-crypto-trans", "ca-trustpoint", "ipsec-profile"].contains(&mode)
-            || mode.starts_with("ca-")
-            || mode.starts_with("cs-");
+        let is_mode = MODES.iter().any(|start| mode.starts_with(start))
+            || mode == "ipsec-profile"
+            || mode.ends_with("-config");
         let plain = mode.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-        return (is_mode && plain).then_some((Prompt::Configuration, command));
+        return (is_mode && plain).then_some((Prompt::Configuration, command.trim_start()));
     }
     let command = rest.strip_prefix(['#', '>'])?;
     let exec = command.trim().is_empty() || is_exec(command) || configures(command) || ends(command);
