@@ -112,7 +112,7 @@ pub(crate) fn build(
         machine.carry_by(Carrier::Tun { index: tun.index(), name: tun.name().to_string() });
     }
     let Prepared { faces, addresses, reserved } = machine.prepare(&parsed.config)?;
-    machine.adopt(faces);
+    machine.adopt(faces, &[]);
     let policy = translation.on(&addresses, reserved);
     for line in &translation.left_out {
         tracing::warn!("{line}");
