@@ -168,6 +168,11 @@ pub(crate) fn read(text: &str, numbers: Numbers) -> (Parsed, Vec<Trace>) {
             let at = At { line, column, index, number, block: text, heads };
             command(&mut parsed, &mut draft, &mut open, at, &mut trace)
         };
+        if matches!(heard, Heard::Typed(..)) {
+            // it stands where its prompt stood
+            let before = whole.get(..whole.len() - whole.trim_start().len()).unwrap_or_default();
+            trace.spelled = format!("{before}{}", trace.spelled.trim_start());
+        }
         traces.push(trace);
         push(&mut parsed, whole, class);
         let command = index;
