@@ -19,16 +19,20 @@ use std::sync::LazyLock;
 type Restriction = (Vec<&'static str>, &'static str);
 
 /// Commands that are implemented and restrict.
-const IMPLEMENTED: [(&str, &str); 5] = [
+const IMPLEMENTED: [(&str, &str); 9] = [
     ("access-class", "restricts who may log in"),
     ("group-lock", "binds users to their groups"),
+    ("ip access-group", "filters the interface's packets"),
+    ("ip nat inside source", "translates addresses"),
+    ("ip verify unicast", "drops packets with forged sources"),
     ("ip vrf forwarding", "puts packets into a VRF"),
+    ("set ip access-group", "filters what comes out of the tunnel"),
     ("shutdown", "shuts an interface"),
     ("vrf forwarding", "puts packets into a VRF"),
 ];
 
 /// The modes that lines open, by how those begin.
-pub(crate) const MODES: [(&str, In); 13] = [
+pub(crate) const MODES: [(&str, In); 15] = [
     ("interface", In::Interface),
     ("crypto isakmp policy", In::IsakmpPolicy),
     ("crypto keyring", In::Keyring),
@@ -42,6 +46,8 @@ pub(crate) const MODES: [(&str, In); 13] = [
     ("line", In::Line),
     ("ip ssh pubkey-chain", In::PubkeyChain),
     ("username", In::PubkeyUser),
+    ("ip nat pool", In::NatPool),
+    ("route-map", In::RouteMap),
 ];
 
 /// Settings that decide how well traffic is protected: the mode, the keywords, and what they decide.

@@ -56,7 +56,9 @@ pub enum Code {
     NatFirst,
     /// An access list with source and destination reversed, or one that selects the tunnel itself.
     Misdirected,
-    /// A crypto map on no interface, or a dynamic map in no crypto map.
+    /// A filter that keeps out the packets of the tunnels behind it.
+    Starved,
+    /// A crypto map on no interface, a dynamic map in no crypto map, or a translation without a side.
     Unapplied,
     /// An ISAKMP policy that no peer can match.
     Unusable,
@@ -68,7 +70,7 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Inert,
         Self::Unsupported,
         Self::Unenforced,
@@ -89,6 +91,7 @@ impl Code {
         Self::Overlap,
         Self::NatFirst,
         Self::Misdirected,
+        Self::Starved,
         Self::Unapplied,
         Self::Unusable,
         Self::LockedOut,
@@ -119,6 +122,7 @@ impl Code {
             Self::Overlap => "overlap",
             Self::NatFirst => "nat-first",
             Self::Misdirected => "misdirected",
+            Self::Starved => "starved",
             Self::Unapplied => "unapplied",
             Self::Unusable => "unusable",
             Self::LockedOut => "locked-out",
@@ -308,6 +312,10 @@ impl Kind {
         if header.is_some_and(|header| header.starts_with("control-plane")) {
             return Self::ControlPlane;
         }
+        // `vrf` of a pool of DHCP is not that of an interface
+        if header.is_some_and(|header| header.starts_with("ip dhcp pool")) {
+            return Self::Other;
+        }
         let begins = |words: &str| {
             let mut own = line.split_whitespace();
             words.split(' ').all(|word| own.next().is_some_and(|own| own.eq_ignore_ascii_case(word)))
@@ -380,13 +388,13 @@ mod tests {
     /// A line is named with its mode, so that leave for one interface is none for another.
     #[test]
     fn lines_that_nothing_holds_are_named_with_their_mode() {
-        let text = "interface FastEthernet0/0\n ip access-group X in\ninterface FastEthernet0/1\n ip verify unicast reverse-path\n\
+        let text = "interface FastEthernet0/0\n ip inspect X in\ninterface FastEthernet0/1\n ip verify source\n\
                     username a access-class 10 password 0 SECRET\n";
         let found: Vec<_> =
             unenforced(&crate::parse(text)).iter().map(|one| (one.kind, one.name())).collect();
         let expected = [
-            (Kind::AccessGroup, "interface FastEthernet0/0: ip access-group X in".to_string()),
-            (Kind::Urpf, "interface FastEthernet0/1: ip verify unicast reverse-path".to_string()),
+            (Kind::Inspect, "interface FastEthernet0/0: ip inspect X in".to_string()),
+            (Kind::Urpf, "interface FastEthernet0/1: ip verify source".to_string()),
             (Kind::User, "username a access-class 10 password".to_string()),
         ];
         assert_eq!(found, expected);

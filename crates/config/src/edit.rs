@@ -6,16 +6,16 @@
 //! change counts only if the two mean the same; where they do not, the reference itself is the new
 //! document. So a line can never mean something else than it would in a file.
 
-use crate::command::In;
 use crate::command::acl::said_by_ios;
 use crate::command::interface_range::members;
 use crate::command::table::{Lookup, lookup};
+use crate::command::{In, Mode};
 use crate::document::Class;
 use crate::form::words;
 use crate::model::Config;
-use crate::parse::{Said, Trace, TracedCommand, end_of, reach, read};
+use crate::parse::{Leaves, Said, Trace, TracedCommand, end_of, reach, read};
 use crate::parsed::Numbers;
-use crate::source::pasted;
+use crate::source::{Pasted, is_do, pasted};
 
 mod position;
 mod refused;
@@ -59,9 +59,25 @@ pub enum Wrong {
 pub fn enter(text: &str, position: &Position, typed: &str) -> Result<Change, Wrong> {
     // the raw text of a banner may look like anything
     let command = typed.split('\n').next().unwrap_or_default();
-    let Some((_, before)) = pasted(command) else {
-        return Ok(Change { text: None, line: None, position: position.clone() });
+    let stays = |position| Ok(Change { text: None, line: None, position });
+    let global = Position::default();
+    let (command, before, position) = match pasted(command) {
+        Pasted::Command(command, before) => (command, before, position),
+        // whatever was open, the prompt shows that nothing is any more
+        Pasted::Global(command, before) => (command, before, &global),
+        Pasted::Nothing => return stays(position.clone()),
+        Pasted::Ends => return stays(global),
     };
+    let command = command.trim();
+    if is_do(command) {
+        return stays(position.clone());
+    }
+    let modes: Vec<Mode> = position.openers.iter().map(|opener| opener.mode).collect();
+    if Leaves::of(command, &modes) == Some(Leaves::Typed) {
+        let mut position = position.clone();
+        position.leave();
+        return stays(position);
+    }
     let typed = typed.get(before..).unwrap_or_default();
     enter_command(text, position, typed).map_err(|wrong| match wrong {
         Wrong::Invalid(place) => Wrong::Invalid(place + before),
@@ -151,6 +167,13 @@ fn enter_one(text: &str, position: &Position, typed: &str) -> Result<Change, Wro
         return Err(wrong(position, command, &reference, place));
     };
     let mut next = Position { openers: chain(&traces, trace.under), ..Position::default() };
+    let modes: Vec<Mode> = next.openers.iter().map(|opener| opener.mode).collect();
+    let leaves = Leaves::of(command.trim(), &modes) == Some(Leaves::AsCommand);
+    if leaves {
+        next.openers.pop();
+    } else if command.trim_start().starts_with("exit-") {
+        return Err(Wrong::Invalid(command.len() - command.trim_start().len()));
+    }
     if let Some(mode) = trace.opens {
         next.openers.push(Opener { line: trace.spelled.trim().to_string(), mode });
     }
@@ -338,17 +361,10 @@ impl<'a> Editor<'a> {
         let (_, name) = without_negation(trace.spelled.trim());
         let negated = name.len() != trace.spelled.trim().len();
         let folds = trace.command.as_ref().is_some_and(|command| command.folds);
+        let heads = trace.command.as_ref().is_some_and(|command| command.heads);
         let like: Vec<usize> = self.section().filter(|line| self.sets_the_same(*line)).collect();
-        // what it opened is emptied and stays
         if spelled_default(trace) {
-            let heads: Vec<usize> =
-                self.section().filter(|line| self.begins(*line, name) && opens_mode(self, *line)).collect();
-            let says = |line: usize| !self.spelled(line).is_empty() && !self.spelled(line).starts_with('!');
-            let below = |line: &usize| !heads.contains(line) && says(*line) && self.is_within(*line, &heads);
-            let gone: Vec<usize> = (0..self.old.len()).filter(below).collect();
-            if !heads.is_empty() {
-                return vec![self.without(&gone)];
-            }
+            return self.defaults(name, &like);
         }
         if negated {
             let gone: Vec<usize> =
@@ -361,7 +377,7 @@ impl<'a> Editor<'a> {
             };
             // a setting that is back to its default needs no line; what has no effect shows nowhere
             // else
-            return if folds || !gone.is_empty() { vec![without, noted] } else { vec![noted] };
+            return if folds || heads || !gone.is_empty() { vec![without, noted] } else { vec![noted] };
         }
         let undone: Vec<usize> = self.section().filter(|line| self.is_undone_by(*line, name)).collect();
         let same = self.section().filter(|line| self.spelled(*line) == trace.spelled.trim()).last();
@@ -377,6 +393,22 @@ impl<'a> Editor<'a> {
             (None, None) => vec![self.with(&undone, None)],
         };
         kept.into_iter().chain(changed).collect()
+    }
+
+    /// The documents after `default`, which IOS never writes down: what the command opened is
+    /// emptied and stays, or what it set goes, and so does its `no`. `like` are lines that set the
+    /// same as `name`.
+    fn defaults(&self, name: &str, like: &[usize]) -> Vec<Vec<&'a str>> {
+        let heads: Vec<usize> =
+            self.section().filter(|line| self.begins(*line, name) && opens_mode(self, *line)).collect();
+        let says = |line: usize| !self.spelled(line).is_empty() && !self.spelled(line).starts_with('!');
+        let below = |line: &usize| !heads.contains(line) && says(*line) && self.is_within(*line, &heads);
+        let emptied = (0..self.old.len()).filter(below).collect::<Vec<usize>>();
+        let sets =
+            |line: &usize| self.begins(*line, name) || like.contains(line) || self.is_undone_by(*line, name);
+        let gone: Vec<usize> = self.section().filter(sets).collect();
+        let emptied = (!heads.is_empty()).then(|| self.without(&emptied));
+        emptied.into_iter().chain([self.without(&gone)]).collect()
     }
 
     /// The white space before the typed line.
@@ -486,7 +518,9 @@ impl<'a> Editor<'a> {
     /// first word, else the last.
     fn last_like_it(&self) -> Option<usize> {
         let is_global = self.traces.get(self.place).is_some_and(|trace| trace.under.is_none());
-        let section: Vec<usize> = self.section().collect();
+        // `exit-address-family` stays the last of its mode
+        let (ends, section): (Vec<usize>, Vec<usize>) =
+            self.section().partition(|line| self.spelled(*line).starts_with("exit-"));
         let form = self.command(self.place).map(|command| command.matched.form);
         let first = |line| without_negation(self.spelled(line)).1.split(' ').next();
         let same_form =
@@ -504,7 +538,8 @@ impl<'a> Editor<'a> {
         let last = last?;
         let said = |line: &usize| {
             let text = self.spelled(*line);
-            !text.is_empty() && !text.starts_with('!') && self.is_within(*line, &[last])
+            let says = !text.is_empty() && !text.starts_with('!') && !ends.contains(line);
+            says && self.is_within(*line, &[last])
         };
         (0..self.old.len()).rev().find(said).or(Some(last))
     }

@@ -464,3 +464,73 @@ fn a_transcript_is_pasted() {
     assert_eq!(typing.line("A(config-if)#ip address 10.0.0.300"), Err(Wrong::Invalid(24)));
     assert!(typing.line("write memory").is_err() && typing.line("terminal length 0").is_err());
 }
+
+/// What is pasted with prompts leaves modes as it did where it was copied, and nothing of it is
+/// written down that is no command.
+#[test]
+fn no_exit_end_or_do_of_a_transcript_is_written_down() {
+    let mut typing = Typing::at("hostname A\n");
+    typing.lines(&[
+        "A(config)#interface FastEthernet0/0",
+        "A(config-if)#do show clock",
+        "do write memory",
+        "DO wr",
+    ]);
+    assert_eq!(typing.position.prompt(), "config-if");
+    typing.lines(&["A(config-if)#exit"]);
+    assert!(typing.position.is_global());
+    typing.lines(&["A(config)#interface FastEthernet0/0", "A(config-if)#crypto map ?", "A(config-if)#^Z"]);
+    assert!(typing.position.is_global());
+    typing.lines(&["A(config)#interface FastEthernet0/0", "A#"]);
+    assert!(typing.position.is_global());
+    // the prompt shows that the mode was left, however that was
+    typing.lines(&[
+        "A(config)#interface FastEthernet0/0",
+        "A(config)#ip access-list standard L",
+        "A(config-std-nacl)#permit any",
+    ]);
+    typing.lines(&["ip ssh pubkey-chain", "username ada", "quit", "quit"]);
+    assert!(typing.position.is_global());
+    let expected = "hostname A\ninterface FastEthernet0/0\nip access-list standard L\n permit any\nip ssh pubkey-chain\n username ada\n";
+    assert_eq!(typing.text, expected);
+}
+
+/// `exit-address-family` is a line of its mode and leaves it; what is typed later comes before it.
+#[test]
+fn what_ends_a_mode_within_another_leaves_it() {
+    let mut typing = Typing::at("hostname A\nend\n");
+    typing.lines(&[
+        "router bgp 65000",
+        "address-family ipv4 vrf A",
+        "neighbor 10.0.0.1 activate",
+        "exit-address-family",
+    ]);
+    assert_eq!(typing.position.prompt(), "config-router");
+    assert_eq!(typing.line("exit-address-family"), Err(Wrong::Invalid(0)));
+    typing.lines(&[
+        "neighbor 10.0.0.2 remote-as 65001",
+        "address-family ipv4 vrf A",
+        "neighbor 10.0.0.2 activate",
+    ]);
+    typing.lines(&["exit-address-family", "hostname B"]);
+    assert_eq!(
+        typing.text,
+        "hostname B\nrouter bgp 65000\n address-family ipv4 vrf A\n  neighbor 10.0.0.1 activate\n  \
+         neighbor 10.0.0.2 activate\n  exit-address-family\n neighbor 10.0.0.2 remote-as 65001\nend\n"
+    );
+}
+
+/// `default` takes away what was said, the `no` of it too, and is never written down.
+#[test]
+fn a_default_is_not_written_down() {
+    let text = "hostname A\nno ip http server\nntp server 192.0.2.1\ncrypto map M 10 ipsec-isakmp\n set peer 10.0.0.1\nend\n";
+    let mut typing = Typing::at(text);
+    typing.lines(&[
+        "default ip http server",
+        "default ntp server",
+        "default crypto map M 10",
+        "default router ospf 1",
+    ]);
+    typing.lines(&["default snmp-server community x", "default interface Vlan7", "no router ospf 1"]);
+    assert_eq!(typing.text, "hostname A\nend\n");
+}

@@ -4,7 +4,9 @@
 
 use crate::diagnostic::{Code, Diagnostic, Kind, Severity};
 use crate::document::Class;
-use crate::model::{Acl, AclEntry, AclKind, AclLine, GroupMembers, Interface, NetworkObject, ServiceObject};
+use crate::model::{
+    Acl, AclEntry, AclKind, AclLine, GroupMembers, Interface, NetworkObject, RouteMatch, ServiceObject,
+};
 use crate::parsed::{Numbers, Parsed, unenforced};
 use crate::slip::near;
 use crate::verdict::kinds::{has_no_link, is_template, is_tunnel};
@@ -13,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Puts right what was said of lines one by one.
 pub(crate) fn settle(parsed: &mut Parsed) {
+    holes_of_route_maps(parsed);
     let changes = changes(parsed);
     let mut quieted: BTreeMap<u32, &str> = BTreeMap::new();
     for change in &changes {
@@ -28,6 +31,9 @@ pub(crate) fn settle(parsed: &mut Parsed) {
         }
     }
     stops(parsed, stopping);
+    let undecided = undecided(parsed);
+    stops(parsed, undecided);
+    routing_only(parsed);
     let astray = crate::astray::restrictions(parsed);
     stops(parsed, astray);
     // what is wrong with the line itself is said beside this
@@ -40,12 +46,13 @@ pub(crate) fn settle(parsed: &mut Parsed) {
         remedy: "correct the line".into(),
     });
     parsed.diagnostics.extend(weaker);
-    complete(parsed, Numbers::Kept);
+    holes(parsed, Numbers::Kept);
     held_otherwise(parsed);
 }
 
 /// Completes the model of what only the whole configuration shows.
 pub(crate) fn complete(parsed: &mut Parsed, numbers: Numbers) {
+    holes_of_route_maps(parsed);
     holes(parsed, numbers);
 }
 
@@ -104,6 +111,36 @@ enum Change {
     Quiet(u32, &'static str),
     /// A line has an effect that is not enforced.
     Stops(u32, String),
+}
+
+/// Lines that translate or route by what is not known.
+fn undecided(parsed: &Parsed) -> BTreeMap<u32, String> {
+    let interfaces: Interfaces<'_> =
+        parsed.config.interfaces.iter().map(|one| (one.name.as_str(), one)).collect();
+    crate::undecided::lines(parsed, |block| unused(&interfaces, block).is_some())
+}
+
+/// Of route maps by which nothing is translated or routed it is said that they have no effect.
+fn routing_only(parsed: &mut Parsed) {
+    for (head, below) in crate::undecided::idle(parsed) {
+        let lines = &mut parsed.document.lines;
+        let front =
+            place(head).and_then(|place| lines.get(place)).map(|line| crate::secret::shown(&line.spelled));
+        let why = "nothing is translated or routed by it, and only routing protocols use it otherwise";
+        parsed.diagnostics.push(Diagnostic {
+            severity: Severity::Notice,
+            code: Code::Inert,
+            line: head,
+            column: 1,
+            message: format!("`{}` has no effect: {why}", front.unwrap_or_default()),
+            remedy: String::new(),
+        });
+        for line in std::iter::once(head).chain(below) {
+            if let Some(line) = place(line).and_then(|place| lines.get_mut(place)) {
+                line.class = Class::Inert;
+            }
+        }
+    }
 }
 
 type Interfaces<'c> = BTreeMap<&'c str, &'c Interface>;
@@ -165,7 +202,13 @@ fn changes(parsed: &Parsed) -> Vec<Change> {
         out.extend(zones.map(|one| Change::Quiet(one.line, "no interface is a member of a zone")));
     }
     let nat: Vec<_> = rules.iter().filter(|one| one.kind == Kind::Nat).collect();
-    match (nat.is_empty(), is_used(Kind::Nat)) {
+    let has_side = |block: &Block<'_>| {
+        unused(&interfaces, block).is_none()
+            && interfaces.get(block.interface().as_str()).is_some_and(|interface| interface.nat.is_some())
+    };
+    let is_translated =
+        is_used(Kind::Nat) || blocks.iter().any(|block| block.head.begins("interface") && has_side(block));
+    match (nat.is_empty(), is_translated) {
         (true, true) => {
             let lines = used.iter().filter(|(kind, _)| *kind == Kind::Nat);
             out.extend(lines.map(|(_, line)| Change::Quiet(*line, "there is no translation rule")));
@@ -416,6 +459,27 @@ fn holes_of_groups(parsed: &mut Parsed) {
     }
 }
 
+/// The same for the lines of route maps: they may have been conditions.
+fn holes_of_route_maps(parsed: &mut Parsed) {
+    let mut found: BTreeMap<(String, u16), Vec<RouteMatch>> = BTreeMap::new();
+    for block in blocks(parsed).iter().filter(|block| block.head.begins("route-map")) {
+        let unread = block.below.iter().filter(|line| line.class == Class::Unknown);
+        let holes: Vec<_> = unread.map(|line| RouteMatch::Other(line.text.to_string())).collect();
+        if let Some(name) = block.head.word(1).filter(|_| !holes.is_empty()) {
+            let sequence = block.head.text.split_whitespace().skip(2).find_map(|word| word.parse().ok());
+            found.entry((name.to_string(), sequence.unwrap_or(10))).or_default().extend(holes);
+        }
+    }
+    if found.is_empty() {
+        return;
+    }
+    for map in &mut parsed.config.route_maps {
+        for entry in &mut map.entries {
+            entry.matches.extend(found.remove(&(map.name.clone(), entry.sequence)).unwrap_or_default());
+        }
+    }
+}
+
 /// Whether a line begins with these words, or is not understood because of slips in them.
 fn is_meant(line: &Spelled<'_>, words: &str) -> bool {
     let slips = |word: &str| if word.len() < 4 { 0 } else { 2 };
@@ -452,12 +516,13 @@ mod tests {
             "aaa authentication fail-message ^CNo^C\n",
             "ip inspect log drop-pkt\n",
             "ip inspect name FW tcp\n",
-            "interface FastEthernet0/0\n ip access-group 101 in\n ip verify unicast reverse-path\n shutdown\n",
-            "interface Tunnel0\n ip access-group 101 in\n",
+            "interface FastEthernet0/0\n ip inspect FW in\n ip verify source\n shutdown\n",
+            "interface Tunnel0\n ip inspect FW in\n",
             "zone security INSIDE\n",
             "interface FastEthernet0/0\n ip nat inside\n",
             "ip nat pool P 10.0.0.1 10.0.0.9 netmask 255.255.255.0\n",
             "ip nat inside source list 1 interface FastEthernet0/0 overload\n",
+            "ip nat outside source static 192.0.2.1 192.0.2.2\n",
             "aaa authorization exec default local\n",
             "interface FastEthernet0/0\n ip virtual-reassembly in\n",
             "interface FastEthernet0/0\n ipv6 address 2001:db8::1/64\n",
@@ -511,7 +576,8 @@ mod tests {
             assert!(told.message.contains("unreachable") || told.message.contains("VRF"), "{told:?}");
         }
         // of what is only not done, it is
-        let told = parse("router ospf 1\ninterface FastEthernet0/0\n ip policy route-map R\n").diagnostics;
+        let told =
+            parse("router ospf 1\ninterface FastEthernet0/0\n ip helper-address 10.1.1.1\n").diagnostics;
         assert_eq!(told.iter().filter(|told| told.message.contains(FORWARDED)).count(), 2, "{told:?}");
     }
 
@@ -522,17 +588,17 @@ mod tests {
         for (first, second, lines) in [
             (" crypto map M\n", " ipv6 address 2001:db8::1/64\n", vec![4]),
             (" ipv6 address 2001:db8::1/64\n", " crypto map M\n", vec![2]),
-            (" ip access-group 3 in\n", " ipv6 enable\n", vec![2, 4]),
-            (" ip access-group 3 in\n", " no ip access-group 3 in\n", vec![]),
-            (" ip access-group 3 in\n", " no ip access-group in\n", vec![]),
-            (" ip access-group 3 in\n", " no ip access-group\n", vec![2]),
-            (" ip access-group 3 in\n", " no ip access-group 3\n", vec![2]),
+            (" ip ips 3 in\n", " ipv6 enable\n", vec![2, 4]),
+            (" ip ips 3 in\n", " no ip ips 3 in\n", vec![]),
+            (" ip ips 3 in\n", " no ip ips in\n", vec![]),
+            (" ip ips 3 in\n", " no ip ips\n", vec![2]),
+            (" ip ips 3 in\n", " no ip ips 3\n", vec![2]),
             (" vrf forwarding GUEST\n", " no vrf forwarding\n", vec![]),
-            (" ip access-group 3 in\n", " no ip access-group 3 out\n", vec![2]),
-            (" ip access-group 3 in\n", " no ip access-group 3 in\n ip access-group 4 in\n", vec![5]),
-            (" no ip access-group 3 in\n", " ip access-group 3 in\n", vec![4]),
-            (" ip access-group 3 in\n", " shutdown\n", vec![]),
-            (" ip access-group 3 in\n", " no ip access-group 3 in\n ipv6 enable\n", vec![]),
+            (" ip ips 3 in\n", " no ip ips 3 out\n", vec![2]),
+            (" ip ips 3 in\n", " no ip ips 3 in\n ip ips 4 in\n", vec![5]),
+            (" no ip ips 3 in\n", " ip ips 3 in\n", vec![4]),
+            (" ip ips 3 in\n", " shutdown\n", vec![]),
+            (" ip ips 3 in\n", " no ip ips 3 in\n ipv6 enable\n", vec![]),
             (" crypto map M\n", " ipv6 enable\n no ipv6 enable\n", vec![]),
             (" mab\n", " authentication port-control auto\n", vec![2, 4]),
             (" ip inspect FW in\n", " no ip inspect FW in\n", vec![]),
@@ -547,10 +613,10 @@ mod tests {
         assert_eq!(open(taken), [""; 0]);
         assert_eq!(open("ip tcp intercept list 101\nno ip tcp intercept list 101\n"), [""; 0]);
         let nat = "interface FastEthernet0/0\n ip nat outside\ninterface FastEthernet0/1\n ip nat inside\n\
-                   ip nat inside source list 1 interface FastEthernet0/0 overload\n";
-        let whole = "no ip nat inside source list 1 interface FastEthernet0/0 overload\n";
+                   ip nat outside source list 1 pool P\n";
+        let whole = "no ip nat outside source list 1 pool P\n";
         // IOS reports the first as incomplete
-        for (line, is_taken) in [("no ip nat\n", false), ("no ip nat inside source\n", false), (whole, true)]
+        for (line, is_taken) in [("no ip nat\n", false), ("no ip nat outside source\n", false), (whole, true)]
         {
             let stops = unenforced(&parse(&format!("{nat}{line}")));
             assert_eq!(!stops.iter().any(|one| one.line == 5), is_taken, "{line}: {stops:?}");
@@ -563,20 +629,20 @@ mod tests {
         let range = "interface range FastEthernet0/0 - 1\n";
         let second = "interface FastEthernet0/1\n";
         for (text, lines) in [
-            (format!("{second} ip access-group 3 in\n{range} ipv6 enable\n"), vec![2, 4]),
-            (format!("{range} ip access-group 3 in\n{second} ipv6 enable\n"), vec![2, 4]),
+            (format!("{second} ip ips 3 in\n{range} ipv6 enable\n"), vec![2, 4]),
+            (format!("{range} ip ips 3 in\n{second} ipv6 enable\n"), vec![2, 4]),
             (format!("{range} crypto map M\n{second} ipv6 enable\n"), vec![4]),
             // one that is shut does not speak for the other
-            (format!("{range} ip access-group 3 in\n{second} shutdown\n"), vec![2]),
-            (format!("{range} ip access-group 3 in\n shutdown\n"), vec![]),
-            (format!("{range} ip access-group 3 in\n{second} no ip access-group 3 in\n"), vec![2]),
-            (format!("{range} ip access-group 3 in\n{range} no ip access-group 3 in\n"), vec![]),
+            (format!("{range} ip ips 3 in\n{second} shutdown\n"), vec![2]),
+            (format!("{range} ip ips 3 in\n shutdown\n"), vec![]),
+            (format!("{range} ip ips 3 in\n{second} no ip ips 3 in\n"), vec![2]),
+            (format!("{range} ip ips 3 in\n{range} no ip ips 3 in\n"), vec![]),
             (
                 format!(
                     "{range} ip nat outside\ninterface FastEthernet0/2\n ip nat inside\n\
-                     ip nat inside source list 1 interface FastEthernet0/0 overload\n"
+                     ip nat outside source list 1 pool P\n"
                 ),
-                vec![2, 4, 5],
+                vec![5],
             ),
         ] {
             let found: Vec<_> = unenforced(&parse(&text)).iter().map(|one| one.line).collect();
@@ -609,11 +675,9 @@ mod tests {
             ("Tunnel1 - 2", false),
             ("FastEthernet0/0 - 1", true),
         ] {
-            let text = format!(
-                "route-map X permit 10\n set ip next-hop 10.1.1.1\ninterface range {members}\n ip policy route-map X\n"
-            );
+            let text = format!("interface range {members}\n ip helper-address 10.1.1.1\n");
             let told = parse(&text).diagnostics;
-            let of_line: Vec<_> = told.iter().filter(|told| told.line == 4).collect();
+            let of_line: Vec<_> = told.iter().filter(|told| told.line == 2).collect();
             assert!(of_line.len() == 1 && of_line[0].code == Code::Forwarding, "{members}: {told:?}");
             assert_eq!(of_line[0].message.contains(FORWARDED), forwarded, "{members}: {told:?}");
         }
@@ -647,14 +711,19 @@ mod tests {
 
     #[test]
     fn lines_that_restrict_or_translate_stop_the_start() {
-        let nat = "ip nat inside source list 1 interface FastEthernet0/0 overload\ninterface FastEthernet0/0\n ip nat outside\n";
+        let nat =
+            "ip nat outside source static 192.0.2.1 192.0.2.2\ninterface FastEthernet0/0\n ip nat outside\n";
         for (text, kinds) in [
             ("control-plane\n service-policy input COPP\n", vec!["control-plane"]),
             ("control-plane host\n management-interface FastEthernet0/0 allow ssh\n", vec!["control-plane"]),
-            ("interface FastEthernet0/0\n ip access-group 101 in\n", vec!["access-group"]),
+            ("interface FastEthernet0/0\n ip ips I in\n", vec!["ips"]),
+            (
+                "interface FastEthernet0/0\n ip nat enable\n ip nat inside\nip nat source list 1 pool P\n",
+                vec!["nat", "nat"],
+            ),
             ("interface FastEthernet0/0\n shutdown\n no shutdown\n ip inspect FW out\n", vec!["inspect"]),
             ("zone security I\ninterface FastEthernet0/0\n zone-member security I\n", vec!["zone", "zone"]),
-            (nat, vec!["nat", "nat"]),
+            (nat, vec!["nat"]),
             ("aaa authorization exec default group tacacs+ local\n", vec!["aaa"]),
             ("aaa authentication enable default group radius enable\n", vec!["aaa"]),
             ("ip tcp intercept list 101\n", vec!["tcp-intercept"]),
@@ -684,10 +753,7 @@ mod tests {
             ("interface FastEthernet0/0\n vrf forwarding GUEST\n ip access-group 101 in\n", vec!["vrf"]),
             ("interface FastEthernet0/0\n ipv6 traffic-filter V6 in\n", vec!["ipv6"]),
             ("interface FastEthernet0/0\n crypto map M\n ipv6 address 2001:db8::1/64\n", vec!["ipv6"]),
-            (
-                "interface FastEthernet0/0\n ipv6 enable\n ip access-group 1 in\n",
-                vec!["ipv6", "access-group"],
-            ),
+            ("interface FastEthernet0/0\n ipv6 enable\n ip access-group 1 in\n", vec!["ipv6"]),
             (
                 "crypto isakmp client configuration group G\n max-logins 2\n max-users 5\n group-lock\n",
                 vec!["max-logins", "max-users", "group-lock"],

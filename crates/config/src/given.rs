@@ -91,6 +91,19 @@ impl<'a> Given<'a> {
         Some(format!("{word}{unit}"))
     }
 
+    /// The long names of every interface, in order.
+    pub(crate) fn interfaces(&self) -> Vec<String> {
+        let mut out: Vec<String> = Vec::new();
+        for (token, word) in &self.matched.words {
+            match (token, out.last_mut()) {
+                (Token::Argument(Kind::Interface, _), _) => out.push(word.clone()),
+                (Token::Argument(Kind::Unit, _), Some(last)) => last.push_str(word),
+                _ => {}
+            }
+        }
+        out
+    }
+
     /// A password with its type, which is the digit in front of it. One that is the rest of the line
     /// may have blanks.
     pub(crate) fn password(&self, name: &str, default: u8) -> Option<Password> {

@@ -105,6 +105,8 @@ fn opener(mode: In, number: usize) -> String {
         In::Line => format!("line vty 5 {}\n", number % 60_000 + 5),
         In::PubkeyChain => "ip ssh pubkey-chain\n".into(),
         In::PubkeyUser => format!("ip ssh pubkey-chain\n username u{number}\n"),
+        In::NatPool => format!("ip nat pool N{number} prefix-length 8\n"),
+        In::RouteMap => format!("route-map M{number} permit {}\n", number % 65_535),
     }
 }
 

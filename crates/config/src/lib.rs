@@ -30,6 +30,7 @@ pub mod secret;
 mod settings;
 mod slip;
 pub mod source;
+mod undecided;
 mod unreachable;
 pub mod verdict;
 

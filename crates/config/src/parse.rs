@@ -13,7 +13,7 @@ use crate::given::Given;
 use crate::parsed::{Numbers, Parsed};
 use crate::placing::{Has, Open, Placed, opened, place};
 use crate::secret::{shown, shown_half_read, shown_unread};
-use crate::source::{Heard, Terminal, column, is_beside, pasted};
+use crate::source::{Heard, Terminal, column, is_beside, is_do, pasted};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What became of a line, for those who change lines.
@@ -44,7 +44,7 @@ pub(crate) enum Said {
 impl Said {
     fn of(heard: Heard<'_>) -> Self {
         match heard {
-            Heard::Line(..) | Heard::Typed(..) => Self::Line,
+            Heard::Line(..) | Heard::Typed(..) | Heard::Global(..) => Self::Line,
             Heard::Frame | Heard::Exec => Self::Frame,
             Heard::End => Self::End,
             Heard::Unread => Self::Unread,
@@ -62,6 +62,8 @@ pub(crate) struct TracedCommand {
     pub(crate) negated: bool,
     /// It changes the model.
     pub(crate) folds: bool,
+    /// It opens a mode, here without effect; with `no` it takes one away.
+    pub(crate) heads: bool,
 }
 
 /// Reads a configuration.
@@ -119,21 +121,21 @@ pub(crate) fn read(text: &str, numbers: Numbers) -> (Parsed, Vec<Trace>) {
         match heard {
             // it is no text of the prose above
             Heard::Typed(..) => while open.pop_if(|open| open.mode == Mode::Unknown).is_some() {},
-            Heard::Exec => open.clear(),
+            Heard::Global(..) | Heard::Exec => open.clear(),
             _ => {}
         }
-        let under = open.last().map(|open| open.line);
         let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
         let number = if numbers == Numbers::Kept { number } else { 0 };
-        let line = match heard {
-            Heard::Line(line, before) | Heard::Typed(line, before) => {
+        let line = match (heard.command(), heard) {
+            (Some((line, before)), _) => {
                 shifts.extend((before > 0).then_some((number, before)));
                 line
             }
-            Heard::End => "end",
-            _ => whole,
+            (None, Heard::End) => "end",
+            (None, _) => whole,
         };
         let said = Said::of(heard);
+        let under = open.last().map(|open| open.line);
         let mut trace = Trace { spelled: line.to_string(), under, command: None, opens: None, said };
         let trimmed = line.trim();
         let mut block = 0;
@@ -150,7 +152,7 @@ pub(crate) fn read(text: &str, numbers: Numbers) -> (Parsed, Vec<Trace>) {
         } else if leaves(trimmed, &open) {
             open.pop();
             Class::NoOp
-        } else if trimmed.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("do ")) {
+        } else if is_do(trimmed) {
             // an exec command in a script: it configures nothing, whichever mode is open
             Class::NoOp
         } else {
@@ -163,15 +165,18 @@ pub(crate) fn read(text: &str, numbers: Numbers) -> (Parsed, Vec<Trace>) {
             let text = following.get(..block).unwrap_or(following);
             // lines that are indented further belong to this one, whatever it is
             let behind = depths.get(index + 1).copied().flatten();
-            let column = column(whole);
-            let heads = text.is_empty() && behind.is_some_and(|behind| behind > column);
-            let at = At { line, column, index, number, block: text, heads };
+            let left = column(whole);
+            let heads = text.is_empty() && behind.is_some_and(|behind| behind > left);
+            // the prompt of a mode is the indentation of its lines
+            let column = left + usize::from(matches!(heard, Heard::Typed(..)) && !open.is_empty());
+            let at = At { line, left, column, index, number, block: text, heads };
             command(&mut parsed, &mut draft, &mut open, at, &mut trace)
         };
-        if matches!(heard, Heard::Typed(..)) {
-            // it stands where its prompt stood
+        if matches!(heard, Heard::Typed(..) | Heard::Global(..)) {
+            // it stands where its prompt stood, and further right in a mode
             let before = whole.get(..whole.len() - whole.trim_start().len()).unwrap_or_default();
-            trace.spelled = format!("{before}{}", trace.spelled.trim_start());
+            let within = if trace.under.is_some() { " " } else { "" };
+            trace.spelled = format!("{before}{within}{}", trace.spelled.trim_start());
         }
         traces.push(trace);
         push(&mut parsed, whole, class);
@@ -247,11 +252,10 @@ pub fn end_of(text: &str) -> Option<usize> {
     let (mut terminal, mut blocks) = (Terminal::default(), Blocks::default());
     let (mut found, mut index) = (None, 0);
     while let Some(line) = lines.get(index) {
-        match terminal.hear(line) {
-            Heard::End => found = found.or(Some(index)),
-            Heard::Line(line, _) | Heard::Typed(line, _)
-                if !line.trim().is_empty() && !line.trim().starts_with('!') =>
-            {
+        let heard = terminal.hear(line);
+        match heard.command() {
+            None if heard == Heard::End => found = found.or(Some(index)),
+            Some((line, _)) if !line.trim().is_empty() && !line.trim().starts_with('!') => {
                 found = None;
                 let following = lines.get(index + 1..).unwrap_or_default();
                 index += blocks.length(line.trim(), following).unwrap_or(0);
@@ -293,18 +297,33 @@ fn push(parsed: &mut Parsed, text: &str, class: Class) {
     parsed.document.lines.push(Line { text, class, under: None, spelled });
 }
 
-/// Whether a line ends the innermost mode. `exit-address-family` and its like are commands of that
-/// mode.
-fn leaves(line: &str, open: &[Open]) -> bool {
-    let is = |word: &str| line.eq_ignore_ascii_case(word);
-    let mode = open.last().map(|open| open.mode);
-    match mode {
-        Some(Mode::PubkeyChain | Mode::PubkeyUser(_)) if is("quit") => true,
-        Some(Mode::Opaque(..)) if line.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("exit-")) => {
-            true
+/// How a line ends the innermost mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leaves {
+    /// `exit`: it says nothing else.
+    Typed,
+    /// `exit-address-family` and its like, which are commands of a mode within another.
+    AsCommand,
+}
+
+impl Leaves {
+    /// How a line ends the innermost of these modes; `None` if it does not.
+    pub(crate) fn of(line: &str, modes: &[Mode]) -> Option<Self> {
+        let is = |word: &str| line.eq_ignore_ascii_case(word);
+        let begins = || line.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("exit-"));
+        match modes {
+            [.., Mode::PubkeyChain | Mode::PubkeyUser(_)] if is("quit") => Some(Self::Typed),
+            [_, .., Mode::Opaque(..)] if begins() => Some(Self::AsCommand),
+            _ => is("exit").then_some(Self::Typed),
         }
-        _ => is("exit"),
     }
+}
+
+/// Whether a line ends the innermost mode.
+fn leaves(line: &str, open: &[Open]) -> bool {
+    let begins = |word: &str| line.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    let modes = || open.iter().map(|open| open.mode).collect::<Vec<_>>();
+    (begins("exit") || begins("quit")) && Leaves::of(line, &modes()).is_some()
 }
 
 /// For each line how far it is indented, or, if it says nothing, the next one that does.
@@ -315,7 +334,7 @@ fn depths(lines: &[&str]) -> Vec<Option<usize>> {
         .iter()
         .rev()
         .map(|line| {
-            let text = pasted(line).filter(|(text, _)| says(text) && !is_beside(line));
+            let text = pasted(line).command().filter(|(text, _)| says(text) && !is_beside(line));
             next = text.map(|_| column(line)).or(next);
             next
         })
@@ -343,7 +362,9 @@ fn endless(line: &str, number: u32, end: &RawEnd) -> Diagnostic {
 /// A line with its position.
 struct At<'a> {
     line: &'a str,
-    /// How far it is indented.
+    /// How far it or its prompt is indented.
+    left: usize,
+    /// How far it is indented among the lines around; further than its prompt in a mode.
     column: usize,
     /// Counted from 0.
     index: usize,
@@ -404,7 +425,7 @@ fn command(
     at: At<'_>,
     trace: &mut Trace,
 ) -> Class {
-    let At { line, column, index, number, block, heads } = at;
+    let At { line, left, column, index, number, block, heads } = at;
     let all = words(line);
     let negation = all.first().and_then(|word| match word.text.to_ascii_lowercase().as_str() {
         "no" => Some(Negation::No),
@@ -449,9 +470,10 @@ fn command(
                 };
             }
             let folds = row.action.folds();
+            let heads = matches!(row.action, Action::Opens(_));
             let negated = negation.is_some();
             let mode = around.kind().unwrap_or(row.mode);
-            trace.command = Some(TracedCommand { mode, matched, negated, folds });
+            trace.command = Some(TracedCommand { mode, matched, negated, folds, heads });
         }
         Placed::Within(_, Has::Name(says)) | Placed::Global(Has::Name(says)) => {
             let shared = match around {
@@ -513,6 +535,7 @@ fn command(
         open.pop();
     }
     trace.under = open.last().map(|open| open.line);
+    let column = if trace.under.is_none() { left } else { column };
     if let Some(base) = open.first_mut() {
         base.indented |= column > base.column;
     }

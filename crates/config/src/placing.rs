@@ -153,9 +153,14 @@ pub(crate) fn place(
     let exact = |found: &Result<Candidate, Option<Lookup>>| found.as_ref().is_ok_and(|found| found.exact);
     let any = |found: &Result<Candidate, Option<Lookup>>| found.is_ok();
     // spelled out, the innermost mode that has it; else abbreviated, unless it is a global command
-    // spelled out
+    // spelled out, and not merely a family of them that takes any words: `ip nat out`, `ip tcp adj 1360`
+    let folds = |found: &Result<Candidate, Option<Lookup>>| found.as_ref().is_ok_and(is_whole);
     let within = looked.iter().rposition(exact);
-    let within = within.or_else(|| looked.iter().rposition(any).filter(|_| !exact(&global)));
+    let within = within.or_else(|| {
+        let depth = looked.iter().rposition(any)?;
+        let is_meant = looked.get(depth).is_some_and(folds) && !folds(&global);
+        (is_meant || !exact(&global)).then_some(depth)
+    });
     // a line that opens a mode of the same kind is next to it, not in it
     let beside = |depth: &usize| {
         let opens = |depth: usize| match looked.get(depth) {

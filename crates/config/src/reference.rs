@@ -84,8 +84,13 @@ fn command(row: &Row, compiled: &Form) -> Command {
         Some(Fate::Forwarding(reason)) => Effect::Forwarding(reason),
     };
     let tail = if fate.is_some() { "" } else { row.tail };
-    let form: Vec<_> =
-        format!("{} {tail}", row.form).split(' ').filter(|word| *word != "=").map(str::to_string).collect();
+    let form: Vec<_> = format!("{} {tail}", row.form)
+        .replace("[= ", "[")
+        .replace("{= ", "{")
+        .split(' ')
+        .filter(|word| *word != "=")
+        .map(str::to_string)
+        .collect();
     let form = form.join(" ");
     Command {
         form: form.trim_end().to_string(),
@@ -117,6 +122,8 @@ fn title(mode: In) -> (&'static str, &'static str) {
         In::Line => ("Terminal line", "line {console|vty} <first> [<last>]"),
         In::PubkeyChain => ("Public keys of SSH users", "ip ssh pubkey-chain"),
         In::PubkeyUser => ("Public keys of one user", "username <name>"),
+        In::NatPool => ("Addresses of a NAT pool", "ip nat pool <name> netmask <mask>"),
+        In::RouteMap => ("Route map entry", "route-map <name> {permit|deny} <sequence>"),
     }
 }
 
@@ -137,20 +144,31 @@ mod tests {
         assert!(key.words.iter().any(|word| word.token == "<peer>"), "{:?}", key.words);
         let nat = global.commands.iter().find(|entry| entry.form == "ip nat").unwrap();
         assert!(matches!(nat.effect, Effect::Inert(_)));
-        let rule = global.commands.iter().find(|entry| entry.form == "ip nat inside source").unwrap();
-        assert_eq!(rule.effect, Effect::Unenforced("translates addresses"));
+        let rule = global.commands.iter().find(|entry| entry.form == "ip nat outside source").unwrap();
+        assert!(matches!(rule.effect, Effect::Unenforced(_)));
+        let rule =
+            global.commands.iter().find(|entry| entry.form.starts_with("ip nat inside source {")).unwrap();
+        assert_eq!(rule.effect, Effect::Implemented);
+        let interface = modes.iter().find(|mode| mode.prompt == "config-if").unwrap();
+        let is_filter = |entry: &&Command| entry.form == "ip access-group {<access-list>} [in|out]";
+        assert!(interface.commands.iter().any(|entry| is_filter(&entry)));
     }
 
     /// What the reference says of the way into a mode leads there.
     #[test]
     fn every_mode_is_entered_so() {
         for mode in reference().into_iter().filter(|mode| mode.prompt != "config") {
-            let mut line = mode.entered_by.replace(" [<last>]", "").replace("{console|vty}", "vty");
+            let mut line = mode
+                .entered_by
+                .replace(" [<last>]", "")
+                .replace("{console|vty}", "vty")
+                .replace("{permit|deny}", "permit");
             for (argument, value) in [
                 ("<name>", "a"),
                 ("<interface>", "FastEthernet0/0"),
                 ("<priority>", "10"),
                 ("<sequence>", "10"),
+                ("<mask>", "255.255.255.0"),
                 ("<transform>...", "esp-aes"),
                 ("<first>", "0"),
             ] {

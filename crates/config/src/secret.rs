@@ -27,6 +27,32 @@ impl Password {
     pub fn expose(&self) -> &str {
         &self.text
     }
+
+    /// Whether the text has the form of its type. What does not have it matches no password, and
+    /// IOS refuses it.
+    pub fn is_well_formed(&self) -> bool {
+        let letters = |text: &str, count: usize| {
+            let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'/');
+            text.len() == count && text.bytes().all(is_letter)
+        };
+        let hashed = |mark: &str, count: usize| {
+            let parts = self.text.strip_prefix(mark).and_then(|rest| rest.split_once('$'));
+            parts.is_some_and(|(salt, hash)| !salt.is_empty() && letters(hash, count))
+        };
+        match self.kind {
+            0 | 6 => true,
+            4 => letters(&self.text, 43),
+            5 => hashed("$1$", 22),
+            7 => {
+                let start = self.text.get(..2).and_then(|start| start.parse::<u8>().ok());
+                let is_hex = self.text.bytes().all(|byte| byte.is_ascii_hexdigit());
+                start.is_some_and(|start| start < 53) && is_hex && self.text.len().is_multiple_of(2)
+            }
+            8 => hashed("$8$", 43),
+            9 => hashed("$9$", 43),
+            _ => false,
+        }
+    }
 }
 
 impl std::fmt::Debug for Password {

@@ -2,7 +2,8 @@
 //! configuration. Configurations are copied from terminals: prompts, `Building configuration...`
 //! and `--More--` come with them.
 
-use crate::placing::indentation;
+use crate::form::{Word, words};
+use crate::placing::{indentation, is_global};
 
 /// Why bytes are not the text of a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +90,8 @@ pub(crate) enum Heard<'a> {
     Line(&'a str, usize),
     /// The same behind a prompt of configuration mode.
     Typed(&'a str, usize),
+    /// The same behind the prompt of the global mode: no other mode is open any more.
+    Global(&'a str, usize),
     /// What is behind an exec prompt: it configures nothing, and no mode is open there.
     Exec,
     /// Shown by a terminal, or an exec command: it configures nothing.
@@ -99,6 +102,18 @@ pub(crate) enum Heard<'a> {
     Unread,
     /// What an exec command printed.
     Output,
+}
+
+impl<'a> Heard<'a> {
+    /// The line, if it is one of the configuration, and the length in bytes of what is before it.
+    pub(crate) fn command(self) -> Option<(&'a str, usize)> {
+        match self {
+            Self::Line(line, before) | Self::Typed(line, before) | Self::Global(line, before) => {
+                Some((line, before))
+            }
+            Self::Exec | Self::Frame | Self::End | Self::Unread | Self::Output => None,
+        }
+    }
 }
 
 /// Where a text is.
@@ -125,7 +140,9 @@ impl Terminal {
     /// What the next line is.
     pub(crate) fn hear<'a>(&mut self, line: &'a str) -> Heard<'a> {
         let heard = self.classify(line);
-        self.has_read |= matches!(heard, Heard::Line(text, _) | Heard::Typed(text, _) if says(text));
+        // the banner of a login, before the first prompt, is no configuration
+        let reads = |(text, before)| says(text) && (before > 0 || !self.has_read && is_command(text));
+        self.has_read |= heard.command().is_some_and(reads);
         heard
     }
 
@@ -133,16 +150,17 @@ impl Terminal {
         let text = without_pager(line);
         let before = line.len() - text.len();
         match prompt(text) {
-            Some((Prompt::Configuration, command)) => {
+            Some((at @ (Prompt::Global | Prompt::Mode), command)) => {
                 self.state = State::Configuring;
                 let before = line.len() - command.len();
-                let first = command.split_whitespace().next().unwrap_or_default();
                 if ends(command) {
                     self.state = State::Ended;
                     Heard::End
-                } else if first.eq_ignore_ascii_case("do") || command.trim_end().ends_with('?') {
+                } else if asks(command) {
                     self.state = State::Printing;
                     Heard::Frame
+                } else if at == Prompt::Global {
+                    Heard::Global(command, before)
                 } else {
                     Heard::Typed(command, before)
                 }
@@ -190,17 +208,40 @@ impl Terminal {
     }
 }
 
-/// What counts of a line that is typed or pasted in configuration mode, and what is before it in
-/// bytes: nothing of what a terminal shows around commands.
-pub(crate) fn pasted(line: &str) -> Option<(&str, usize)> {
+/// What a line says that is typed or pasted in configuration mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pasted<'a> {
+    /// A command, and the length in bytes of what a terminal shows before it.
+    Command(&'a str, usize),
+    /// A command behind the prompt of the global mode: no other mode is open any more.
+    Global(&'a str, usize),
+    /// Nothing: it is what a terminal shows beside commands, or an exec command.
+    Nothing,
+    /// It was given at a prompt, and left configuration mode.
+    Ends,
+}
+
+impl<'a> Pasted<'a> {
+    /// The command, if it is one.
+    pub(crate) fn command(self) -> Option<(&'a str, usize)> {
+        match self {
+            Self::Command(command, before) | Self::Global(command, before) => Some((command, before)),
+            Self::Nothing | Self::Ends => None,
+        }
+    }
+}
+
+/// What a line says that is typed or pasted in configuration mode.
+pub(crate) fn pasted(line: &str) -> Pasted<'_> {
     let text = without_pager(line);
     match prompt(text) {
-        Some((Prompt::Configuration, command)) => {
-            (!ends(command)).then_some((command, line.len() - command.len()))
-        }
-        Some((Prompt::Exec, _)) => None,
-        None if is_frame(text.trim()) => None,
-        None => Some((text, line.len() - text.len())),
+        Some((Prompt::Exec, _)) => Pasted::Ends,
+        Some((_, command)) if ends(command) => Pasted::Ends,
+        Some((_, command)) if asks(command) => Pasted::Nothing,
+        Some((Prompt::Global, command)) => Pasted::Global(command, line.len() - command.len()),
+        Some((Prompt::Mode, command)) => Pasted::Command(command, line.len() - command.len()),
+        None if is_frame(text.trim()) => Pasted::Nothing,
+        None => Pasted::Command(text, line.len() - text.len()),
     }
 }
 
@@ -209,9 +250,31 @@ pub(crate) fn column(line: &str) -> usize {
     indentation(without_pager(line))
 }
 
+/// Whether a line at a prompt of configuration mode is an exec command there, or asks for help.
+fn asks(line: &str) -> bool {
+    is_do(line) || line.trim_end().ends_with('?')
+}
+
+/// Whether a line is an exec command in configuration mode: `do show clock`.
+pub(crate) fn is_do(line: &str) -> bool {
+    line.split_whitespace().next().is_some_and(|first| first.eq_ignore_ascii_case("do"))
+}
+
 /// Whether a line is beside the commands around it, wherever it is.
 pub(crate) fn is_beside(line: &str) -> bool {
-    pasted(line).is_none_or(|(text, _)| is_exec_only(text) || configures(text) || ends(text))
+    pasted(line).command().is_none_or(|(text, _)| is_exec_only(text) || configures(text) || ends(text))
+}
+
+/// Whether a line is a command of the global mode, with which every configuration begins. Prose
+/// begins with a capital letter: `Service of this system …`
+fn is_command(line: &str) -> bool {
+    let all = words(line);
+    if all.first().is_none_or(|word| word.text.starts_with(char::is_uppercase)) {
+        return false;
+    }
+    let is_negation = |word: &&Word<'_>| ["no", "default"].contains(&word.text.to_ascii_lowercase().as_str());
+    let negated = all.first().filter(is_negation).is_some();
+    is_global(all.get(usize::from(negated)..).unwrap_or_default(), negated)
 }
 
 /// Whether a line says something: it is no comment.
@@ -232,9 +295,13 @@ fn without_pager(line: &str) -> &str {
     }
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Prompt {
     Exec,
-    Configuration,
+    /// Of the global mode: `R1(config)#`.
+    Global,
+    /// Of another mode of configuration: `R1(config-if)#`.
+    Mode,
 }
 
 /// How the modes of configuration begin in prompts: `(config-if)`, `(cfg-crypto-trans)`,
@@ -255,7 +322,8 @@ fn prompt(line: &str) -> Option<(Prompt, &str)> {
             || mode == "ipsec-profile"
             || mode.ends_with("-config");
         let plain = mode.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-        return (is_mode && plain).then_some((Prompt::Configuration, command.trim_start()));
+        let prompt = if mode == "config" { Prompt::Global } else { Prompt::Mode };
+        return (is_mode && plain).then_some((prompt, command.trim_start()));
     }
     let command = rest.strip_prefix(['#', '>'])?;
     let exec = command.trim().is_empty() || is_exec(command) || configures(command) || ends(command);
@@ -375,8 +443,9 @@ fn is_exec_only(line: &str) -> bool {
 }
 
 /// How lines begin that a router prints around a configuration.
-const FRAMES: [&str; 22] = [
+const FRAMES: [&str; 29] = [
     "--More--",
+    "<--- More --->",
     "[OK]",
     "Building configuration...",
     "Compressed configuration from ",
@@ -388,7 +457,10 @@ const FRAMES: [&str; 22] = [
     "Destination filename [",
     "Enter configuration commands, one per line.",
     "Enter TEXT message.  End with",
+    "Keyboard-interactive authentication prompts from server:",
+    "End of keyboard-interactive prompts from server",
     "Load for five secs:",
+    "login as:",
     "No time source,",
     "Password:",
     "Overwrite the previous NVRAM configuration",
@@ -397,6 +469,9 @@ const FRAMES: [&str; 22] = [
     "Source filename [",
     "Time source is ",
     "Uncompressed configuration from ",
+    "User Access Verification",
+    "Username:",
+    "Using keyboard-interactive authentication.",
     "Warning: Attempting to overwrite an NVRAM configuration",
 ];
 

@@ -115,14 +115,18 @@ fn an_indented_session_counts() {
     assert_eq!(parsed.config.hostname.as_deref(), Some("Hub"));
     let user = parsed.document.lines.iter().find(|line| line.text.contains("username")).unwrap();
     assert_eq!((user.under, user.class), (None, Class::Implemented));
-    assert!(pasted("  R1(gkm-local-server)# rekey transport unicast").is_some_and(|(_, before)| before > 0));
+    assert!(
+        pasted("  R1(gkm-local-server)# rekey transport unicast")
+            .command()
+            .is_some_and(|(_, before)| before > 0)
+    );
 }
 
 /// At an exec prompt no mode is open: what is configured after it belongs to none of those before.
 #[test]
 fn an_exec_prompt_ends_every_mode() {
     let text =
-        |between: &str| format!("R1(config)#interface FastEthernet0/0\n{between}R1(config)#shutdown\n");
+        |between: &str| format!("R1(config)#interface FastEthernet0/0\n{between}R1(config-if)#shutdown\n");
     assert!(parse(&text("")).config.interfaces[0].shutdown);
     assert!(!parse(&text("R1#show clock\nR1#conf t\n")).config.interfaces[0].shutdown);
 }
@@ -132,16 +136,13 @@ fn an_exec_prompt_ends_every_mode() {
 fn a_script_goes_on_behind_end() {
     let before = "hostname R1\nend\n";
     for (behind, enforced) in [
+        ("configure terminal\ninterface FastEthernet0/0\n ip inspect FW in\nend\nwrite memory\n", vec![5]),
+        ("conf t\nint fa0/0\n ip inspect FW in\n^Z\nwr\n", vec![5]),
         (
-            "configure terminal\ninterface FastEthernet0/0\n ip access-group 3 in\nend\nwrite memory\n",
+            "R1#conf t\nR1(config)#int fa0/0\nR1(config-if)#ip inspect FW in\nR1(config-if)#end\nR1#\n",
             vec![5],
         ),
-        ("conf t\nint fa0/0\n ip access-group 3 in\n^Z\nwr\n", vec![5]),
-        (
-            "R1#conf t\nR1(config)#int fa0/0\nR1(config-if)#ip access-group 3 in\nR1(config-if)#end\nR1#\n",
-            vec![5],
-        ),
-        ("R1(config)#int fa0/0\nR1(config-if)#ip access-group 3 in\nR1(config-if)#end\nR1#\n", vec![4]),
+        ("R1(config)#int fa0/0\nR1(config-if)#ip inspect FW in\nR1(config-if)#end\nR1#\n", vec![4]),
     ] {
         let text = format!("{before}{behind}");
         let parsed = parse(&text);
@@ -221,12 +222,12 @@ fn the_prompt_of_every_mode_is_known() {
     for mode in crate::command::In::ALL {
         let shown = crate::help::prompt(mode);
         assert_eq!(
-            pasted(&format!("R1({shown})#network x")).map(|(text, _)| text),
+            pasted(&format!("R1({shown})#network x")).command().map(|(text, _)| text),
             Some("network x"),
             "{shown}"
         );
     }
-    assert_eq!(pasted("R1(foo)#x"), Some(("R1(foo)#x", 0)));
+    assert_eq!(pasted("R1(foo)#x"), Pasted::Command("R1(foo)#x", 0));
 }
 
 /// What only looks like a message of the log is a line.
@@ -237,13 +238,47 @@ fn a_command_with_a_percent_sign_is_no_message() {
         " description x: %SYS-5-CONFIG_I: y",
         " description 5 bytes copied in 1 s",
     ] {
-        assert_eq!(pasted(line).map(|(text, _)| text), Some(line));
+        assert_eq!(pasted(line), Pasted::Command(line, 0));
     }
     for line in [
         "*Mar  1 00:00:07.003: %SYS-5-CONFIG_I: Configured from console by console",
         "000123: Nov 30 2026 08:00:00: %LINK-3-UPDOWN: Interface X, changed state to up",
         "1234 bytes copied in 0.5 secs",
     ] {
-        assert_eq!(pasted(line), None, "{line}");
+        assert_eq!(pasted(line), Pasted::Nothing, "{line}");
     }
+}
+
+/// The banner of a login, and what a terminal program writes around it, is no configuration: the
+/// one that is shown afterwards is read.
+#[test]
+fn a_login_before_the_configuration_hides_nothing_of_it() {
+    let shown = "R1#show running-config\nBuilding configuration...\n\nCurrent configuration : 99 bytes\n!\nhostname R1\n\
+        interface FastEthernet0/0\n ip access-group 3 in\nend\n\nR1#exit\n";
+    for login in [
+        "User Access Verification\n\nUsername: admin\nPassword: \nR1>enable\nPassword: \n",
+        "login as: admin\nKeyboard-interactive authentication prompts from server:\n| Password: \n\
+         End of keyboard-interactive prompts from server\n",
+        "*****\nService of ACME: no unauthorized access.\nEverything is logged; disconnect now if you are not allowed.\n*****\n",
+        "%% This system is monitored\n\nline up the cables, please\n",
+    ] {
+        let parsed = parse(&format!("{login}{shown}"));
+        assert_eq!(parsed.config.hostname.as_deref(), Some("R1"), "{login}");
+        let found: Vec<_> = unenforced(&parsed).iter().map(|one| one.kind.name()).collect();
+        assert_eq!(found, ["access-group"], "{login}: {:?}", parsed.diagnostics);
+    }
+    // of what was read already it is not known whether it is this one
+    let twice = parse(&format!("hostname R2\n{shown}"));
+    assert_eq!(twice.config.hostname.as_deref(), Some("R2"));
+    assert_eq!(unenforced(&twice).iter().map(|one| one.kind.name()).collect::<Vec<_>>(), ["after-end"]);
+}
+
+/// At the prompt of the global mode no other mode is open, whatever is not in the transcript.
+#[test]
+fn a_prompt_shows_which_mode_is_open() {
+    let session = "R1(config)#interface FastEthernet0/0\nR1(config-if)#ip address 10.0.0.1 255.0.0.0\n\
+        R1(config)#ntp disable\nR1(config)#interface FastEthernet0/1\nR1(config-if)#shutdown\n";
+    let parsed = parse(session);
+    let under: Vec<_> = parsed.document.lines.iter().map(|line| line.under).collect();
+    assert_eq!(under, [None, Some(0), None, None, Some(3)]);
 }

@@ -817,3 +817,45 @@ fn a_restriction_behind_log_is_no_cookie() {
         assert_eq!(!matches!(entry.what, AclLine::Unread { .. }), taken, "{rest}: {entry:?}");
     }
 }
+
+/// Clients are sent networks: a line that says more than those leaves the group without a list that
+/// means what it says, and the group does not exist here.
+#[test]
+fn a_line_that_no_client_can_be_sent_closes_its_group() {
+    let whole = "aaa new-model\naaa authentication login X local\naaa authorization network N local\n\
+                 username ada password 0 x\ncrypto isakmp policy 10\n encr aes\n authentication pre-share\n group 14\n\
+                 crypto isakmp client configuration group G\n key secret\n pool P\n acl SPLIT\n\
+                 ip local pool P 10.9.9.1 10.9.9.9\ncrypto isakmp profile VPN\n match identity group G\n \
+                 client authentication list X\n isakmp authorization list N\n client configuration address respond\n\
+                 crypto ipsec transform-set T esp-aes esp-sha-hmac\ncrypto dynamic-map D 10\n set transform-set T\n \
+                 set isakmp-profile VPN\ncrypto map M 10 ipsec-isakmp dynamic D\ninterface FastEthernet0/0\n \
+                 ip address 203.0.113.2 255.255.255.0\n crypto map M\nobject-group network LAN\n host 10.1.0.9\n\
+                 time-range DAY\n periodic daily 8:00 to 9:00\nip access-list extended SPLIT\n";
+    let group = |line: &str| {
+        let parsed = parse(&format!("{whole} {line}\n permit ip 10.1.0.0 0.0.255.255 any\n"));
+        let verdicts = hubward_config::verdict::verdicts(&parsed);
+        verdicts.into_iter().find(|verdict| verdict.name == "group G").unwrap()
+    };
+    for line in ["permit ip 10.2.0.0 0.0.255.255 any", "permit ip object-group LAN any", "remark x"] {
+        let verdict = group(line);
+        assert!(verdict.outcome.reasons().is_empty(), "{line}: {verdict:?}");
+    }
+    for line in [
+        "permit ip object-group NONE any",
+        "permit tcp 10.2.0.0 0.0.255.255 any range 20 25",
+        "permit tcp 10.2.0.0 0.0.255.255 gt 1023 any",
+        "permit tcp 10.2.0.0 0.0.255.255 any neq 22",
+        "permit tcp 10.2.0.0 0.0.255.255 any established",
+        "permit ip 10.2.0.0 0.0.255.255 any time-range DAY",
+        "permit icmp 10.2.0.0 0.0.255.255 any echo",
+        "permit sctp 10.2.0.0 0.0.255.255 any",
+        "permit ip host server.example.com any",
+        "permit ip 10.2.0.0 0.255.0.255 any",
+        "evaluate R",
+        "permit ip 10.2.0.0 0.0.255.255 any frobnicate",
+    ] {
+        let verdict = group(line);
+        assert!(verdict.outcome.is_missing(), "{line}: {verdict:?}");
+        assert!(!verdict.flows.is_empty(), "{line}: its pool is closed");
+    }
+}

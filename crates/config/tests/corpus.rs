@@ -33,18 +33,18 @@ fn is_page(path: &Path) -> bool {
     name.contains(".md.") || name.contains("README") || name.contains(".log.")
 }
 
-/// What was typed behind a prompt in a session's log (`R1#`, `R1>`, `R1(config-if)#`), and whether
-/// that is one of configuration mode.
-fn prompted(line: &str) -> Option<(bool, &str)> {
+/// What was typed behind a prompt in a session's log (`R1#`, `R1>`, `R1(config-if)#`), after the mode
+/// of configuration that it shows.
+fn prompted(line: &str) -> Option<(Option<&str>, &str)> {
     let name =
         |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
     let (before, typed) = line.trim_start().split_once(['#', '>'])?;
     let typed_starts = typed.trim_start().starts_with(|c: char| c.is_ascii_alphabetic() || c == '^');
-    let (configures, host) = match before.split_once('(') {
-        Some((host, mode)) => (true, mode.strip_suffix(')').filter(|mode| name(mode)).map(|_| host)?),
-        None => (false, before),
+    let (mode, host) = match before.split_once('(') {
+        Some((host, mode)) => (Some(mode.strip_suffix(')').filter(|mode| name(mode))?), host),
+        None => (None, before),
     };
-    (name(host) && (typed_starts || configures)).then_some((configures, typed.trim_start()))
+    (name(host) && (typed_starts || mode.is_some())).then_some((mode, typed.trim_start()))
 }
 
 /// Who types at a console, as a session of Hubward answers: `exit` leaves one mode, `end` all of
@@ -143,11 +143,12 @@ fn type_in(text: &str) -> Result<(), Failed> {
     for (index, line) in loaded.document.lines.iter().enumerate() {
         let whole = line.text.as_str();
         let typed = match prompted(whole).filter(|_| console.raw.is_none()) {
-            Some((configures, typed)) => {
+            Some((mode, typed)) => {
                 // the prompt says where who typed this was
-                match (configures, console.position.is_some()) {
-                    (true, false) => console.line("configure terminal")?,
-                    (false, true) => console.line("end")?,
+                match (mode, console.position.is_some()) {
+                    (Some("config"), _) => console.position = Some(Position::default()),
+                    (Some(_), false) => console.line("configure terminal")?,
+                    (None, true) => console.line("end")?,
                     _ => {}
                 }
                 typed

@@ -329,6 +329,7 @@ fn addresses_of_an_interface() {
     assert_eq!(after(" no ip address 10.0.0.1 255.0.0.0"), (2, 1));
     assert_eq!(after(" no ip address 12.0.0.1 255.0.0.0"), (2, 1));
     assert_eq!(after(" ip address 11.0.0.1 255.0.0.0 secondary"), (2, 0));
+    assert_eq!(after(" ip address 10.0.0.1 255.0.0.0 secondary"), (2, 1), "it is the primary one");
     assert_eq!(after(" no ip address"), (0, 0));
 }
 

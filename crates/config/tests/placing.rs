@@ -614,7 +614,7 @@ fn commands_that_restrict_or_route_are_never_inert() {
         ("interface FastEthernet0/0", "ip igmp access-group 10"),
         ("line vty 0 4", "autocommand show clock"),
         ("control-plane", "service-policy input COPP"),
-        ("crypto map M 10 ipsec-isakmp", "set ip access-group 10 in"),
+        ("crypto map M 10 ipsec-isakmp", "set identity I"),
     ] {
         let parsed = parse(&format!("{opener}\n {command}\nip multicast-routing\n"));
         assert_eq!(parsed.document.lines[1].class, Class::Unsupported, "{opener}: {command}");

@@ -110,12 +110,12 @@ fn abbreviations_are_the_same_commands() {
 #[test]
 fn access_controls_stop_the_start() {
     for text in [
-        "interface FastEthernet0/0\n ip access-group 101 in\n",
+        "interface FastEthernet0/0\n ip inspect FW in\n",
         "line vty 0 4\n authorization exec CONSOLE\n",
         "crypto isakmp client configuration group g\n max-logins 1\n",
         "crypto isakmp client configuration group g\n group-lock\n",
         "aaa authentication login clients group radius local\ncrypto map M client authentication list clients\n",
-        "ip nat inside source list 1 interface FastEthernet0/0 overload\ninterface FastEthernet0/0\n ip nat outside\n",
+        "ip nat outside source static 192.0.2.1 192.0.2.2\ninterface FastEthernet0/0\n ip nat outside\n",
     ] {
         assert!(parse(text).diagnostics.iter().any(|d| d.code == Code::Unenforced), "{text}");
     }
@@ -125,7 +125,7 @@ fn access_controls_stop_the_start() {
 #[test]
 fn forwarding_is_told() {
     for text in [
-        "interface FastEthernet0/0\n ip policy route-map PBR\n",
+        "interface FastEthernet0/0\n ip helper-address 10.1.1.1\n",
         "router ospf 1\n network 10.0.0.0 0.0.0.255 area 0\n",
     ] {
         let parsed = parse(text);

@@ -35,7 +35,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NAME")]
     pub(crate) without: Vec<String>,
     /// Start although a line is not enforced: a kind of lines such as "nat", a line with its mode
-    /// such as "interface GigabitEthernet0/0: ip access-group OUTSIDE-IN in", or @FILE with one of
+    /// such as "interface GigabitEthernet0/0: ip inspect FW out", or @FILE with one of
     /// these per line. May be given several times.
     #[arg(long, value_name = "ITEM")]
     pub(crate) allow_unenforced: Vec<String>,
@@ -362,8 +362,8 @@ mod tests {
         Choices::of(&Options { without, allow_unenforced, ..Options::default() }).unwrap()
     }
 
-    const FILTERS: &str = "interface FastEthernet0/0\n ip access-group OUT in\n ip verify unicast reverse-path\n\
-                           interface FastEthernet0/1\n ip access-group IN in\nlogin block-for 120 attempts 5 within 60\n";
+    const FILTERS: &str = "interface FastEthernet0/0\n ip inspect OUT in\n ip verify source\n\
+                           interface FastEthernet0/1\n ip inspect IN in\nlogin block-for 120 attempts 5 within 60\n";
 
     fn refused(given: &Choices, text: &str) -> Vec<u32> {
         given.judge(&hubward_config::parse(text)).refused.iter().map(|line| line.line).collect()
@@ -373,11 +373,11 @@ mod tests {
     #[test]
     fn what_is_allowed_is_allowed_alone() {
         assert_eq!(refused(&choices(&[], &[]), FILTERS), [2, 3, 5, 6]);
-        assert_eq!(refused(&choices(&[], &["access-group"]), FILTERS), [3, 6]);
+        assert_eq!(refused(&choices(&[], &["inspect"]), FILTERS), [3, 6]);
         assert_eq!(refused(&choices(&[], &["urpf", "login"]), FILTERS), [2, 5]);
-        let line = "interface FastEthernet0/0: ip access-group OUT in";
+        let line = "interface FastEthernet0/0: ip inspect OUT in";
         assert_eq!(refused(&choices(&[], &[line]), FILTERS), [3, 5, 6]);
-        assert_eq!(refused(&choices(&[], &["int fa0/0:  ip  access-group OUT in "]), FILTERS), [3, 5, 6]);
+        assert_eq!(refused(&choices(&[], &["int fa0/0:  ip  inspect OUT in "]), FILTERS), [3, 5, 6]);
         assert_eq!(refused(&choices(&[], &["login block-for 120 attempts 5 within 60"]), FILTERS), [2, 3, 5]);
         assert_eq!(
             refused(&choices(&[], &["login block-for 60 attempts 5 within 60"]), FILTERS),
@@ -403,8 +403,7 @@ mod tests {
     #[test]
     fn a_file_allows_a_line_each() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), "! ours\nurpf\n\ninterface FastEthernet0/1: ip access-group IN in\n")
-            .unwrap();
+        std::fs::write(file.path(), "! ours\nurpf\n\ninterface FastEthernet0/1: ip inspect IN in\n").unwrap();
         let given = choices(&[], &[&format!("@{}", file.path().display())]);
         assert_eq!(refused(&given, FILTERS), [2, 6]);
         let missing = Options { allow_unenforced: vec!["@/nowhere/at/all".into()], ..Options::default() };
@@ -459,8 +458,8 @@ mod tests {
 
     #[test]
     fn an_allowed_line_that_the_configuration_does_not_have_is_told() {
-        let gone = "interface FastEthernet0/7: ip access-group OUT in";
-        let there = "int fa0/0: ip access-group OUT in";
+        let gone = "interface FastEthernet0/7: ip inspect OUT in";
+        let there = "int fa0/0: ip inspect OUT in";
         let judgement = choices(&[], &[gone, there]).judge(&hubward_config::parse(FILTERS));
         assert_eq!(judgement.idle, [gone]);
     }
@@ -520,7 +519,7 @@ mod tests {
              key 6 AbCd\nline vty 0 4\n authorization exec CON\n"
         );
         let parsed = hubward_config::parse(&text);
-        let given = choices(&[], &["interface FastEthernet0/0: ip access-group OUT in"]);
+        let given = choices(&[], &["interface FastEthernet0/0: ip inspect OUT in"]);
         let printed = given.options_for(&given.judge(&parsed));
         let words = shell(&printed);
         let of = |option: &str| -> Vec<String> {

@@ -19,6 +19,7 @@ mod log;
 mod machine;
 mod manage;
 mod plane;
+mod router;
 mod run;
 mod shell;
 mod ssh;

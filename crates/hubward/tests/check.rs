@@ -40,10 +40,11 @@ fn of_everything(interfaces: u8) -> String {
          ip access-list extended VPN\n permit ip 10.1.1.0 0.0.0.255 10.2.0.0 0.0.255.255\n\
          interface Loopback0\n ip address 10.255.0.1 255.255.255.255\n\
          interface GigabitEthernet0/0\n ip address 203.0.113.2 255.255.255.248\n ip nat outside\n \
-         ip access-group IN in\n crypto map M\n\
+         ip inspect FW in\n crypto map M\n\
          interface Tunnel7\n tunnel source GigabitEthernet0/0\n\
          router ospf 1\n network 10.0.0.0 0.255.255.255 area 0\n\
          ip nat inside source list 1 interface GigabitEthernet0/0 overload\n\
+         ip nat outside source static 203.0.113.9 10.9.9.9\n\
          access-list 1 permit 10.1.1.0 0.0.0.255\n\
          snmp-server community {SECRET} RO\nntp server 192.0.2.1\nfrobnicate it\n"
     );
@@ -71,8 +72,8 @@ fn a_long_configuration_fits_two_screens() {
     assert_eq!(wide, None, "{told}");
     for part in [
         "Tunnel7: does not exist here",
-        "NAT (nat): 122 lines (",
-        "Packet filters (access-group): 1 line (",
+        "NAT (nat): 1 line (",
+        "Stateful firewall (inspect): 1 line (",
         "Routing protocols: 1 line (",
         "`crypto map M`?)",
         "STAFF?)",
@@ -148,7 +149,7 @@ fn several_files_and_standard_input_have_a_document_each_and_the_worst_status() 
     let folder = tempfile::tempdir().unwrap();
     let good = example("hub.cfg");
     let differs = written(&folder, "b.cfg", "hostname A\nrouter ospf 1\n");
-    let refused = written(&folder, "c.cfg", "interface FastEthernet0/0\n ip access-group 101 in\n");
+    let refused = written(&folder, "c.cfg", "interface FastEthernet0/0\n ip inspect FW in\n");
     for (files, status) in [
         (vec![&good, &differs], 3),
         (vec![&differs, &refused, &good], 1),

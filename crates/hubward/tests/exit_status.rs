@@ -65,7 +65,7 @@ fn what_does_not_start_is_1_and_with_the_printed_options_3() {
     let text = "\
 interface FastEthernet0/0
  ip address 198.51.100.2 255.255.255.0
- ip access-group OUTSIDE in
+ ip inspect FW in
  ip nat outside
 interface FastEthernet0/1
  ip address 10.1.1.1 255.255.255.0
@@ -79,7 +79,7 @@ crypto isakmp client configuration group REMOTE-USERS
  max-logins 1
 line vty 0 4
  authorization exec CONSOLE
-ip nat inside source list 1 interface FastEthernet0/0 overload
+ip nat outside source static 203.0.113.9 10.9.9.9
 ";
     let file = written(&folder, "a router's.cfg", text.as_bytes());
     let done = hubward(&["check", &file]);
@@ -160,9 +160,9 @@ fn a_refused_configuration_is_1_and_a_machine_that_is_not_ready_75() {
         (held.to_string(), "FastEthernet0/0=eth9", 75),
         (held.to_string(), "FastEthernet0/9=eth0", 64),
         (held.to_string(), "FastEthernet0/0", 64),
-        (format!("{held} ip access-group 101 in\n"), "FastEthernet0/0=eth0", 1),
+        (format!("{held} ip inspect FW in\n"), "FastEthernet0/0=eth0", 1),
         // that it is refused counts more
-        (format!("{held} ip access-group 101 in\n"), "FastEthernet0/0=eth9", 1),
+        (format!("{held} ip inspect FW in\n"), "FastEthernet0/0=eth9", 1),
         ("Dear colleague,\n".to_string(), "FastEthernet0/0=eth0", 1),
     ] {
         let file = written(&folder, "a.cfg", text.as_bytes());

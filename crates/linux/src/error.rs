@@ -37,6 +37,20 @@ pub enum Error {
         /// What cannot be done without.
         needed_for: &'static str,
     },
+    /// A program that does a part of the work is not installed.
+    #[error("the program {program} is not installed; install the package {package}")]
+    MissingProgram {
+        /// Its name.
+        program: &'static str,
+        /// The package that has it, in most distributions.
+        package: &'static str,
+    },
+    /// The program `nft` did not load rules; those that were in force are in force.
+    #[error("nft did not load the rules: {complaint}")]
+    Rules {
+        /// Its first complaint, with the line that it is about.
+        complaint: String,
+    },
     /// The kernel's answer could not be understood.
     #[error("cannot understand the kernel's answer to {operation}: {reason}")]
     Answer {
@@ -84,6 +98,7 @@ impl Error {
     /// Whether the kernel refused for want of a right.
     pub fn is_permission(&self) -> bool {
         matches!(self, Self::MissingCapability { .. })
+            || matches!(self, Self::Rules { complaint } if complaint.contains("Operation not permitted"))
             || matches!(self.errno(), Some(libc::EPERM | libc::EACCES))
     }
 

@@ -186,6 +186,14 @@ pub fn index_of(name: &str) -> Result<u32, Error> {
     Ok(index)
 }
 
+/// The name of the interface of this index, in the thread's namespace.
+pub fn name_of(index: u32) -> Option<String> {
+    let mut name = [0u8; libc::IFNAMSIZ];
+    // SAFETY: the buffer has the length that the function requires, and outlives the call.
+    let found = unsafe { libc::if_indextoname(index, name.as_mut_ptr().cast()) };
+    (!found.is_null()).then(|| crate::netlink::text_of(&name))
+}
+
 fn check_name(name: &str) -> Result<(), Error> {
     if name.is_empty() || name.len() >= libc::IFNAMSIZ {
         return Err(Error::Invalid {

@@ -2,6 +2,10 @@
 //! installed or removed atomically, so that no packet meets half of one. Only the parts that
 //! Hubward uses are here.
 
+mod objects;
+
+pub use objects::Shape;
+
 use crate::error::Error;
 use crate::netlink::{Attributes, CREATE, Message, Netlink, text_of};
 use ipnet::Ipv4Net;
@@ -21,6 +25,7 @@ const NEWSETELEM: u16 = 12;
 const NEWGEN: u16 = 15;
 const GETGEN: u16 = 16;
 const GETSETELEM: u16 = 13;
+const NEWOBJ: u16 = 18;
 const IPV4: u8 = libc::NFPROTO_IPV4 as u8;
 /// `NLA_F_NESTED`.
 const NESTED: u16 = 0x8000;
@@ -533,6 +538,11 @@ fn counter_of(expression: &[u8]) -> Option<Counted> {
         return None;
     }
     let (_, data) = Attributes(expression).find(|(kind, _)| *kind == 2)?;
+    counted_of(data)
+}
+
+/// What a counter, of a rule or with a name, says.
+fn counted_of(data: &[u8]) -> Option<Counted> {
     let number = |wanted| {
         let (_, bytes) = Attributes(data).find(|(kind, _)| *kind == wanted)?;
         Some(u64::from_be_bytes(bytes.try_into().ok()?))

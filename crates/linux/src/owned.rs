@@ -156,6 +156,7 @@ impl Entry {
                     Setting::DisableIpv6(interface) => ("disable_ipv6", interface.as_str()),
                     Setting::AcceptLocal(interface) => ("accept_local", interface.as_str()),
                     Setting::SendRedirects(interface) => ("send_redirects", interface.as_str()),
+                    Setting::ForwardBroadcasts(interface) => ("bc_forwarding", interface.as_str()),
                 };
                 format!("setting {name} {interface} {before}\n")
             }
@@ -182,6 +183,7 @@ impl Entry {
                     "disable_ipv6" => Setting::DisableIpv6(interface),
                     "accept_local" => Setting::AcceptLocal(interface),
                     "send_redirects" => Setting::SendRedirects(interface),
+                    "bc_forwarding" => Setting::ForwardBroadcasts(interface),
                     _ => return None,
                 };
                 Some(Self::Setting { setting, before: before.to_owned() })
@@ -374,6 +376,7 @@ mod tests {
             Setting::XfrmAcquireExpires,
             Setting::RpFilter(name()),
             Setting::DisableIpv6(name()),
+            Setting::ForwardBroadcasts(name()),
             Setting::AcceptLocal(name()),
             Setting::SendRedirects(name()),
         ];

@@ -18,6 +18,9 @@ pub enum Setting {
     AcceptLocal(String),
     /// Tell hosts of a better gateway by ICMP.
     SendRedirects(String),
+    /// Forward broadcasts to other networks that come by an interface ("all" or a name); both must
+    /// say so.
+    ForwardBroadcasts(String),
     /// Groups that may send ICMP echoes without CAP_NET_RAW.
     PingGroupRange,
     /// How many seconds the kernel waits for an SA that it asked for before it asks again.
@@ -40,6 +43,7 @@ impl Setting {
             Self::DisableIpv6(interface) => of_interface("ipv6", interface, "disable_ipv6"),
             Self::AcceptLocal(interface) => of_interface("ipv4", interface, "accept_local"),
             Self::SendRedirects(interface) => of_interface("ipv4", interface, "send_redirects"),
+            Self::ForwardBroadcasts(interface) => of_interface("ipv4", interface, "bc_forwarding"),
             Self::PingGroupRange => Ok("/proc/sys/net/ipv4/ping_group_range".to_owned()),
             Self::XfrmAcquireExpires => Ok("/proc/sys/net/core/xfrm_acq_expires".to_owned()),
         }

@@ -18,6 +18,8 @@ mod packet;
 mod routing;
 #[path = "kernel/sockets.rs"]
 mod sockets;
+#[path = "kernel/text.rs"]
+mod text;
 #[path = "kernel/tun.rs"]
 mod tun;
 
@@ -99,6 +101,7 @@ fn main() -> ExitCode {
     add(sockets::tests(), &missing);
     add(packet::tests(), &missing);
     add(filter::tests(), &missing);
+    add(text::tests(), &missing);
     add(tun::tests(), &no_tun);
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -62,12 +62,17 @@ impl Capture {
     /// Starts to record everything that passes `interface` of `ns`, and waits until tcpdump
     /// listens.
     pub fn start(lab: &Lab, ns: &Ns, interface: &str) -> Result<Self> {
-        let file = lab.dir().join(format!("{interface}.pcap"));
+        Self::named(lab, interface, ns, interface)
+    }
+
+    /// Like [`Capture::start`], with another name than that of the interface.
+    pub fn named(lab: &Lab, name: &str, ns: &Ns, interface: &str) -> Result<Self> {
+        let file = lab.dir().join(format!("{name}.pcap"));
         let mut command = ns.command("tcpdump");
         command
             .args(["-U", "--immediate-mode", "-n", "-i", interface, "-s", "0", "-Z", "root", "-w"])
             .arg(&file);
-        let mut tcpdump = lab.spawn(&format!("tcpdump-{interface}"), &command)?;
+        let mut tcpdump = lab.spawn(&format!("tcpdump-{name}"), &command)?;
         tcpdump.wait_log("listening on", secs(10))?;
         Ok(Self { tcpdump, file })
     }
@@ -84,6 +89,23 @@ impl Capture {
         self.tcpdump.signal(Signal::INT)?;
         self.tcpdump.wait_exit(secs(5))?;
         self.read()
+    }
+
+    /// Fields of the frames so far that a display filter of tshark selects, as it prints them.
+    pub fn fields<const N: usize>(&self, filter: &str, names: [&str; N]) -> Result<Vec<[String; N]>> {
+        // frames of the last moment are still in the kernel's ring
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        let mut command = Command::new("tshark");
+        command.args(["-n", "-T", "fields", "-E", "separator=|", "-E", "occurrence=f", "-Y", filter]);
+        for name in names {
+            command.args(["-e", name]);
+        }
+        let (_, out, err) = process::output(command.arg("-r").arg(&self.file), secs(60))?;
+        if err.contains("was unexpected in this context") || err.contains("is neither a field") {
+            bail!("tshark does not understand {filter:?}: {err}");
+        }
+        let cut = |line: &str| line.split('|').map(|f| f.trim().to_owned()).collect::<Vec<_>>();
+        Ok(out.lines().filter_map(|line| cut(line).try_into().ok()).collect())
     }
 
     /// Reads what has been recorded so far, without ending the recording.

@@ -4,6 +4,7 @@
 //! headers: translated, or encapsulated, but not encrypted. Claims about cleartext rest on what
 //! tshark finds in tcpdump's recording.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
@@ -83,7 +84,7 @@ impl Recorder {
             bail!("tshark: {status}: {err}");
         }
         let bytes = std::fs::read(&self.file)?;
-        let marks = marks(&bytes);
+        let marks: BTreeMap<u32, usize> = marks(&bytes).into_iter().collect();
         let mut seen = Vec::new();
         for line in out.lines().filter(|line| line.contains('|')) {
             let fields: Vec<&str> = line.split('|').map(str::trim).collect();
@@ -93,7 +94,7 @@ impl Recorder {
                 continue;
             }
             let frame = fields.first().and_then(|f| f.parse().ok()).context("tshark's frame number")?;
-            let probe = marks.iter().find(|(number, _)| *number == frame).map(|(_, probe)| *probe);
+            let probe = marks.get(&frame).copied();
             let probe =
                 probe.with_context(|| format!("tshark sees a mark in frame {frame}, and there is none"))?;
             let mut text = String::new();
@@ -144,6 +145,13 @@ fn field<'a>(fields: &[&'a str], at: usize) -> &'a str {
     fields.get(at).copied().unwrap_or("")
 }
 
+/// A UDP datagram with its IPv4 header; the payload says which probe it is.
+pub fn udp(from: (Ipv4Addr, u16), to: (Ipv4Addr, u16), number: usize) -> Vec<u8> {
+    let (_, mut packet) = packet(from.0, to.0, Carries::Udp(to.1), number);
+    packet.splice(20..22, from.1.to_be_bytes());
+    packet
+}
+
 /// An IPv4 packet; the payload says which probe it is.
 fn packet(source: Ipv4Addr, to: Ipv4Addr, carries: Carries, number: usize) -> (Ipv4Addr, Vec<u8>) {
     let payload = format!("{MARK}{number:05}.");
@@ -184,7 +192,7 @@ fn packet(source: Ipv4Addr, to: Ipv4Addr, carries: Carries, number: usize) -> (I
 }
 
 /// RFC 1071.
-fn checksum(bytes: &[u8]) -> u16 {
+pub(crate) fn checksum(bytes: &[u8]) -> u16 {
     let word = |pair: &[u8]| {
         u32::from(pair.first().copied().unwrap_or(0)) << 8 | u32::from(pair.get(1).copied().unwrap_or(0))
     };

@@ -4,7 +4,7 @@ use crate::model::{Config, GroupMembers, NetworkObject, ObjectGroup, ServiceObje
 
 /// The members of a group of addresses, with those of the groups in it.
 /// Then what is not known of it: it is not defined, or has a line that cannot be read.
-pub(super) fn networks<'c>(config: &'c Config, name: &str) -> (Vec<&'c NetworkObject>, Option<String>) {
+pub fn networks<'c>(config: &'c Config, name: &str) -> (Vec<&'c NetworkObject>, Option<String>) {
     let mut out = Vec::new();
     let mut unknown = None;
     walk(config, name, &mut unknown, &mut |group, unknown| {
@@ -30,7 +30,7 @@ pub(super) fn networks<'c>(config: &'c Config, name: &str) -> (Vec<&'c NetworkOb
 }
 
 /// The members of a group of services, with those of the groups in it.
-pub(super) fn services<'c>(config: &'c Config, name: &str) -> (Vec<&'c ServicePorts>, Option<String>) {
+pub fn services<'c>(config: &'c Config, name: &str) -> (Vec<&'c ServicePorts>, Option<String>) {
     let mut out = Vec::new();
     let mut unknown = None;
     walk(config, name, &mut unknown, &mut |group, unknown| {

@@ -19,6 +19,7 @@ mod text;
 mod users;
 
 pub use decide::{Decision, Packet, Ports, Tcp, decide};
+pub use groups::{networks, services};
 pub use read::{Pattern, PortRange, Reading, read};
 pub use selectors::{MOST_SELECTORS, Selector, selectors, split_networks};
 pub use text::line as written;

@@ -2,6 +2,7 @@
 //! open spots, and what keeps a tunnel from coming up.
 
 mod crossed;
+mod filters;
 mod keys;
 mod login;
 mod lost;
@@ -13,6 +14,7 @@ mod policies;
 mod say;
 mod spelling;
 
+pub(crate) use filters::maps_in_use;
 pub use lost::{emptied, lost};
 pub use names::{Reference, references};
 
@@ -21,20 +23,24 @@ use crate::parsed::Parsed;
 pub(crate) fn check(parsed: &mut Parsed) {
     crate::effect::settle(parsed);
     let mut found = Vec::new();
-    names::dangling(&parsed.config, &mut found);
+    names::dangling(parsed, &mut found);
     maps::maps(&parsed.config, &mut found);
     maps::unapplied(&parsed.config, &mut found);
     crossed::check(&parsed.config, &mut found);
     nat::check(parsed, &mut found);
+    filters::inexact(&parsed.config, &mut found);
+    filters::starving(parsed, &mut found);
+    filters::marking(parsed, &mut found);
     keys::keys(parsed, &mut found);
     keys::profiles(parsed, &mut found);
     policies::weak(&parsed.config, &mut found);
     policies::unusable(parsed, &mut found);
     networks::routes(&parsed.config, &mut found);
     networks::dhcp_pools(&parsed.config, &mut found);
-    networks::pools(parsed, &mut found);
+    networks::pools(&parsed.config, &mut found);
     login::access_classes(&parsed.config, &mut found);
     login::locked_out(&parsed.config, &mut found);
+    login::unreadable(&parsed.config, &mut found);
     crate::unreachable::check(&parsed.config, &mut found);
     spelling::check(parsed);
     parsed.diagnostics.extend(found);

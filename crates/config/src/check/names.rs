@@ -1,9 +1,16 @@
 //! The names that parts of the VPN have for each other, and those that nothing defines.
 
+use super::filters::maps_in_use;
 use super::say::say;
 use crate::diagnostic::{Code, Diagnostic, Severity};
-use crate::model::{AclAddress, AclProtocol, Config, EntryTerms, IdentityMatch, LineLogin, ObjectGroup};
+use crate::model::{
+    AclAddress, AclProtocol, Config, EntryTerms, IdentityMatch, LineLogin, NatGlobal, NatRule, NatSelect,
+    NatTo, ObjectGroup, RouteMatch, StaticNatPair,
+};
+use crate::parsed::Parsed;
 use crate::verdict::defined::*;
+use crate::verdict::lines::{Block, blocks};
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A name that one part of a configuration has for another.
@@ -49,6 +56,9 @@ pub fn references(config: &Config) -> Vec<Reference> {
             for (what, name) in of_terms(&entry.terms) {
                 need(&owner, what, name, in_use, entry.line);
             }
+            for name in filters_of(&entry.terms) {
+                need(&format!("{FILTER}{owner}"), ACCESS_LIST, name, in_use, entry.line);
+            }
             if let Some(name) = &entry.dynamic {
                 need(&owner, DYNAMIC_MAP, name, in_use, entry.line);
             }
@@ -64,6 +74,9 @@ pub fn references(config: &Config) -> Vec<Reference> {
             let owner = format!("crypto dynamic-map {} {}", map.name, entry.sequence);
             for (what, name) in of_terms(&entry.terms) {
                 need(&owner, what, name, in_use, entry.line);
+            }
+            for name in filters_of(&entry.terms) {
+                need(&format!("{FILTER}{owner}"), ACCESS_LIST, name, in_use, entry.line);
             }
             if in_use {
                 profiles_in_use.extend(&entry.terms.profile);
@@ -106,6 +119,42 @@ pub fn references(config: &Config) -> Vec<Reference> {
     for interface in &config.interfaces {
         if let Some(name) = &interface.crypto_map {
             need(&format!("interface {}", interface.name), CRYPTO_MAP, name, true, interface.line);
+        }
+    }
+    for interface in &config.interfaces {
+        let (name, line) = (&interface.name, interface.line);
+        for list in [&interface.access_in, &interface.access_out].into_iter().flatten() {
+            need(&format!("{FILTER}interface {name}"), ACCESS_LIST, list, true, line);
+        }
+        if let Some(list) = interface.source_check.as_ref().and_then(|check| check.list.as_ref()) {
+            need(&format!("{SOURCES}interface {name}"), ACCESS_LIST, list, true, line);
+        }
+        if let Some(list) = interface.directed_broadcast.as_ref().and_then(|known| known.list.as_ref()) {
+            need(&format!("{BROADCASTS}interface {name}"), ACCESS_LIST, list, true, line);
+        }
+        if let Some(map) = &interface.policy {
+            need(&format!("interface {name}"), ROUTE_MAP, map, true, line);
+        }
+    }
+    if let Some(map) = &config.local_policy {
+        need("ip local policy", ROUTE_MAP, map, true, 0);
+    }
+    for rule in &config.nat.rules {
+        for (what, name) in of_rule(rule) {
+            need("ip nat inside source", what, name, true, rule.line());
+        }
+    }
+    let maps = maps_in_use(config);
+    for map in config.route_maps.iter().filter(|map| maps.contains(map.name.as_str())) {
+        for entry in &map.entries {
+            let owner = format!("route-map {} {}", map.name, entry.sequence);
+            let lists = entry.matches.iter().filter_map(|one| match one {
+                RouteMatch::Address(lists) | RouteMatch::NextHop(lists) => Some(lists),
+                _ => None,
+            });
+            for list in lists.flatten() {
+                need(&owner, ACCESS_LIST, list, true, entry.line);
+            }
         }
     }
     for line in &config.lines {
@@ -184,12 +233,69 @@ fn of_terms(terms: &EntryTerms) -> impl Iterator<Item = (&'static str, &String)>
     sets.chain(list).chain(profile)
 }
 
+/// How owners begin that are filters, and those of the checks that a list makes exceptions of.
+const FILTER: &str = "the filter of ";
+const SOURCES: &str = "the check of sources of ";
+const BROADCASTS: &str = "the broadcasts of ";
+
+/// The lists that filter what an entry's tunnel carries.
+fn filters_of(terms: &EntryTerms) -> impl Iterator<Item = &String> {
+    terms.access_in.iter().chain(&terms.access_out)
+}
+
+/// The names that a rule of address translation has.
+fn of_rule(rule: &NatRule) -> Vec<(&'static str, &String)> {
+    match rule {
+        NatRule::Dynamic(rule) => {
+            let which = match &rule.which {
+                NatSelect::List(name) => (ACCESS_LIST, name),
+                NatSelect::RouteMap(name) => (ROUTE_MAP, name),
+            };
+            let to = match &rule.to {
+                NatTo::Interface(name) => (INTERFACE, name),
+                NatTo::Pool(name) => (NAT_POOL, name),
+            };
+            vec![which, to]
+        }
+        NatRule::Static(rule) => {
+            let global = match &rule.what {
+                StaticNatPair::Host { global, .. } | StaticNatPair::Port { global, .. } => Some(global),
+                StaticNatPair::Network { .. } => None,
+            };
+            let interface = global.and_then(|global| match global {
+                NatGlobal::Interface(name) => Some((INTERFACE, name)),
+                NatGlobal::Address(_) => None,
+            });
+            let map = rule.route_map.as_ref().map(|name| (ROUTE_MAP, name));
+            map.into_iter().chain(interface).collect()
+        }
+    }
+}
+
+/// The line of an interface, or the global one, that has a name.
+fn line_of(blocks: &[Block<'_>], owner: &str, name: &str) -> Option<u32> {
+    const WITH_NAMES: [&str; 4] = ["ip access-group", "ip directed-broadcast", "ip policy", "ip verify"];
+    if owner == "ip local policy" {
+        let mut heads = blocks.iter().map(|block| &block.head);
+        return heads.rfind(|line| line.begins(owner) && line.has(name)).map(|line| line.line);
+    }
+    let (_, interface) = owner.split_once("interface ")?;
+    let of_block = blocks.iter().filter(|block| block.interface() == interface);
+    let mut lines = of_block.flat_map(|block| &block.below);
+    let is_it = |line: &&crate::verdict::lines::Spelled<'_>| {
+        WITH_NAMES.iter().any(|words| line.begins(words)) && line.has(name)
+    };
+    lines.find(is_it).map(|line| line.line)
+}
+
 /// Names that are asked after: in a file in which nothing is defined, more would take long and help
 /// nobody.
 const ASKED: usize = 200;
 
-pub(super) fn dangling(config: &Config, found: &mut Vec<Diagnostic>) {
+pub(super) fn dangling(parsed: &Parsed, found: &mut Vec<Diagnostic>) {
+    let config = &parsed.config;
     let defined = Defined::of(config);
+    let blocks = LazyCell::new(|| blocks(parsed));
     let missing = references(config).into_iter().filter(|one| !one.exists);
     for (place, Reference { owner, what, name, line, .. }) in missing.enumerate() {
         let question = if place < ASKED { defined.question(what, &name) } else { String::new() };
@@ -202,7 +308,16 @@ pub(super) fn dangling(config: &Config, found: &mut Vec<Diagnostic>) {
             "object group" | "time range" => {
                 "until it is, what uses the list takes this line as one that may concern any packet"
             }
+            ACCESS_LIST if owner.starts_with(FILTER) => "until it is, every packet passes, as on a router",
+            ACCESS_LIST if owner.starts_with(SOURCES) => "until it is, no packet is excepted",
+            ACCESS_LIST if owner.starts_with(BROADCASTS) => "until it is, none is forwarded",
+            INTERFACE | NAT_POOL => "until it is, nothing is translated to it",
             _ => "until it is, this has no effect",
+        };
+        // the model knows the line that opens an interface
+        let line = match owner.contains("interface ") && what != CRYPTO_MAP || line == 0 {
+            true if place < ASKED => line_of(&blocks, &owner, &name).unwrap_or(line),
+            _ => line,
         };
         let message = format!("the {what} {name} is not defined; {becomes}{question}");
         say(found, Severity::Warning, Code::Dangling, line, message, format!("define {what} {name}"));

@@ -1,74 +1,95 @@
 //! Address translation that takes packets from a crypto map: a router translates first, and what
-//! the access list selects by its own addresses has others then.
+//! the access list selects by its own addresses has others then. And rules that translate nothing.
 
 use super::crossed::{Selecting, meet, selecting};
 use super::say::say;
 use crate::diagnostic::{Code, Diagnostic, Severity};
-use crate::document::Class;
-use crate::model::{Acl, Config};
+use crate::model::{Acl, Config, NatRule, NatSelect, NatSide, RouteMap, RouteMatch, StaticNatPair};
 use crate::parsed::Parsed;
-use crate::verdict::lines::{Block, Spelled, blocks};
-use crate::verdict::{Flow, selected};
+use crate::verdict::{Flow, less_flows, selected};
 use ipnet::{IpNet, Ipv4Net};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
 
 /// What a rule translates: sources and destinations.
 struct Rule<'p> {
-    line: Spelled<'p>,
+    rule: &'p NatRule,
+    /// The line, as messages show it.
+    front: String,
     flows: Vec<Flow>,
 }
 
 pub(super) fn check(parsed: &Parsed, found: &mut Vec<Diagnostic>) {
+    let config = &parsed.config;
     // without a rule there is nothing to look for
-    let is_rule = |line: &crate::document::Line| {
-        line.class == Class::Unsupported && line.spelled.starts_with("ip nat inside source ")
-    };
-    if !parsed.document.lines.iter().any(is_rule) {
+    if config.nat.rules.is_empty() {
         return;
     }
-    let blocks = blocks(parsed);
-    let config = &parsed.config;
-    let outside: BTreeSet<String> = blocks
-        .iter()
-        .filter(|block| block.head.begins("interface") && block.having("ip nat outside").next().is_some())
-        .map(Block::interface)
-        .collect();
-    let bearers = config.interfaces.iter().filter(|interface| outside.contains(&interface.name));
-    let maps: BTreeSet<&str> = bearers.filter_map(|interface| interface.crypto_map.as_deref()).collect();
-    let translated = |map: &str| maps.contains(map);
-    let all: Vec<_> = selecting(config).into_iter().filter(|one| translated(&one.map.name)).collect();
-    let pools = clients(config, translated);
-    let maps = by_name(&blocks);
-    let rules = blocks.iter().map(|block| block.head).filter(|head| head.class == Class::Unsupported);
+    one_sided(parsed, found);
+    let mut bearers: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for interface in config.interfaces.iter().filter(|interface| interface.nat == Some(NatSide::Outside)) {
+        if let Some(map) = &interface.crypto_map {
+            bearers.entry(map.as_str()).or_default().insert(interface.name.as_str());
+        }
+    }
+    let all: Vec<_> =
+        selecting(config).into_iter().filter(|one| bearers.contains_key(one.map.name.as_str())).collect();
+    let pools = clients(config, |map| bearers.contains_key(map));
+    let named = Named::of(config);
+    let everywhere: BTreeSet<&str> = bearers.values().flatten().copied().collect();
     let mut left = COMPARED;
-    for rule in rules.filter_map(|line| rule(config, &maps, line)) {
-        let pairs = all.iter().map(|one| one.flows.len()).sum::<usize>().saturating_mul(rule.flows.len());
+    for rule in &config.nat.rules {
+        let of_pools = named.translates(parsed, rule, &everywhere);
+        let own = of_pools.as_ref().map_or(1, |rule| rule.flows.len());
+        let pairs = all.iter().map(|one| one.flows.len()).sum::<usize>().saturating_mul(own);
         left = left.saturating_sub(pairs);
         if left == 0 {
             let message = "there are so many rules of NAT and access lists of crypto maps that not all of them were compared";
-            say(found, Severity::Notice, Code::NatFirst, rule.line.line, message.into(), "");
+            say(found, Severity::Notice, Code::NatFirst, rule.line(), message.into(), "");
             return;
         }
-        crypto_lists(&rule, &all, found);
-        client_pools(&rule, &pools, found);
+        for (map, bearers) in &bearers {
+            // only an entry with `match interface` is another one for another interface
+            let of_map = match bearers.len() == everywhere.len() {
+                true => None,
+                false => named.translates(parsed, rule, bearers),
+            };
+            if let Some(rule) = of_map.as_ref().or(of_pools.as_ref()) {
+                crypto_lists(rule, all.iter().filter(|one| one.map.name == *map), found);
+            }
+        }
+        if let Some(rule) = &of_pools {
+            client_pools(rule, &pools, found);
+        }
     }
 }
 
 /// Pairs of flows that are compared; of more, nobody reads what is said.
 const COMPARED: usize = 4_000_000;
 
-/// The entries of route maps by the maps' names.
-type RouteMaps<'b> = BTreeMap<&'b str, Vec<&'b Block<'b>>>;
-
-fn by_name<'b>(blocks: &'b [Block<'b>]) -> RouteMaps<'b> {
-    let mut maps: RouteMaps<'_> = BTreeMap::new();
-    for block in blocks.iter().filter(|block| block.head.begins("route-map")) {
-        if let Some(name) = block.head.word(1) {
-            maps.entry(name).or_default().push(block);
-        }
+/// Rules of which nothing comes, because no interface is on one of the sides.
+fn one_sided(parsed: &Parsed, found: &mut Vec<Diagnostic>) {
+    let config = &parsed.config;
+    let has = |side: NatSide| {
+        let mut up = config.interfaces.iter().filter(|one| !one.shutdown && !one.kind.is_absent());
+        up.any(|one| one.nat == Some(side) && one.vrf.is_none())
+    };
+    let missing = match (has(NatSide::Inside), has(NatSide::Outside)) {
+        (true, true) => return,
+        (true, false) => "no interface has `ip nat outside`",
+        (false, true) => "no interface has `ip nat inside`",
+        (false, false) => "no interface is inside or outside",
+    };
+    for rule in &config.nat.rules {
+        let message = format!("`{}` translates nothing: {missing}", front(parsed, rule.line()));
+        let remedy = "say of the interfaces on which side they are, or remove the line";
+        say(found, Severity::Warning, Code::Unapplied, rule.line(), message, remedy);
     }
-    maps
+}
+
+/// A line as messages show it.
+pub(super) fn front(parsed: &Parsed, line: u32) -> String {
+    let place = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
+    parsed.document.lines.get(place).map(|line| crate::secret::shown(&line.spelled)).unwrap_or_default()
 }
 
 /// The pools of clients of maps that are on an interface with `ip nat outside`.
@@ -88,49 +109,89 @@ fn clients(config: &Config, translated: impl Fn(&str) -> bool) -> Vec<(&str, IpN
     ends.map(|(name, end)| (name, IpNet::from(end))).collect()
 }
 
-/// The rule of a line, if what it translates is known.
-fn rule<'p>(config: &Config, maps: &RouteMaps<'_>, line: Spelled<'p>) -> Option<Rule<'p>> {
-    let words: Vec<_> = line.text.split_whitespace().collect();
-    let ["ip", "nat", "inside", "source", of @ ..] = words.as_slice() else { return None };
-    let flows = match of {
-        ["list", name, ..] => selected(config, list(config, name)?)?,
-        ["route-map", name, ..] => by_route_map(config, maps, name)?,
-        ["static", of @ ..] => {
-            let address = of.iter().find_map(|word| word.parse::<Ipv4Addr>().ok())?;
-            let host = match of.first() {
-                Some(&"network") => return None,
-                _ => Ipv4Net::from(address),
-            };
-            let all: Flow = (host.into(), Ipv4Net::default().into());
-            // a route map may except the peers' networks
-            match of.iter().skip_while(|word| **word != "route-map").nth(1) {
-                Some(name) => {
-                    by_route_map(config, maps, name)?.into_iter().filter_map(|flow| both(flow, all)).collect()
+/// What rules name.
+struct Named<'c> {
+    config: &'c Config,
+    lists: BTreeMap<&'c str, &'c Acl>,
+    maps: BTreeMap<&'c str, &'c RouteMap>,
+}
+
+impl<'c> Named<'c> {
+    fn of(config: &'c Config) -> Self {
+        Self {
+            config,
+            lists: config.acls.iter().map(|acl| (acl.name.as_str(), acl)).collect(),
+            maps: config.route_maps.iter().map(|map| (map.name.as_str(), map)).collect(),
+        }
+    }
+
+    /// What a rule translates of what leaves by one of some interfaces, if that is known.
+    fn translates<'p>(&self, parsed: &Parsed, rule: &'p NatRule, out: &BTreeSet<&str>) -> Option<Rule<'p>> {
+        let flows = match rule {
+            NatRule::Dynamic(dynamic) => match &dynamic.which {
+                NatSelect::List(name) => selected(self.config, self.lists.get(name.as_str())?)?,
+                NatSelect::RouteMap(name) => self.by_route_map(name, out)?,
+            },
+            NatRule::Static(fixed) => {
+                let local = match &fixed.what {
+                    StaticNatPair::Host { local, .. } | StaticNatPair::Port { local, .. } => {
+                        Ipv4Net::from(*local)
+                    }
+                    StaticNatPair::Network { local, .. } => *local,
+                };
+                let all: Flow = (local.into(), Ipv4Net::default().into());
+                // a route map may except the peers' networks
+                match &fixed.route_map {
+                    Some(name) => {
+                        let flows = self.by_route_map(name, out)?.into_iter();
+                        flows.filter_map(|flow| both(flow, all)).collect()
+                    }
+                    None => vec![all],
                 }
-                None => vec![all],
+            }
+        };
+        Some(Rule { rule, front: front(parsed, rule.line()), flows })
+    }
+
+    /// What a route map permits: the first entry that matches decides.
+    fn by_route_map(&self, name: &str, out: &BTreeSet<&str>) -> Option<Vec<Flow>> {
+        let (mut flows, mut denied): (Vec<Flow>, Vec<Flow>) = (Vec::new(), Vec::new());
+        for entry in &self.maps.get(name)?.entries {
+            let mut own: Vec<Flow> = vec![(Ipv4Net::default().into(), Ipv4Net::default().into())];
+            let mut concerns = true;
+            for one in &entry.matches {
+                match one {
+                    RouteMatch::Address(lists) => {
+                        let lists = lists.iter().map(|list| self.selects(list, entry.permit));
+                        own = lists.collect::<Option<Vec<_>>>()?.concat();
+                    }
+                    RouteMatch::Interface(names) => {
+                        let is_meant = |out: &&str| names.iter().any(|name| name == out);
+                        // an entry that denies on some of them leaves the others
+                        concerns =
+                            if entry.permit { out.iter().any(is_meant) } else { out.iter().all(is_meant) };
+                    }
+                    RouteMatch::Length(..) | RouteMatch::NextHop(_) | RouteMatch::Other(_) => return None,
+                }
+            }
+            match (concerns, entry.permit) {
+                (false, _) => {}
+                (true, true) => flows.extend(less_flows(own, &denied)),
+                (true, false) => denied.extend(own),
             }
         }
-        _ => return None,
-    };
-    Some(Rule { line, flows })
-}
-
-fn list<'c>(config: &'c Config, name: &str) -> Option<&'c Acl> {
-    config.acls.iter().find(|acl| acl.name == name)
-}
-
-/// What a route map of a single entry selects; of several, it is not known here.
-fn by_route_map(config: &Config, maps: &RouteMaps<'_>, name: &str) -> Option<Vec<Flow>> {
-    let [entry] = maps.get(name)?.as_slice() else { return None };
-    if entry.head.word(2) == Some("deny") || entry.below.iter().any(|line| line.begins("match interface")) {
-        return None;
+        Some(flows)
     }
-    let lists = entry.having("match ip address").next()?.text.split_whitespace().skip(3);
-    let mut flows = Vec::new();
-    for name in lists {
-        flows.extend(selected(config, list(config, name)?)?);
+
+    /// What a list of a route map selects. Of an entry that denies, it must be known whole.
+    fn selects(&self, name: &str, permit: bool) -> Option<Vec<Flow>> {
+        let acl = *self.lists.get(name)?;
+        let is_whole = || {
+            let mut lines = acl.readings(self.config);
+            lines.all(|(_, line)| line.is_exact() && line.patterns.iter().all(|one| one.is_addresses()))
+        };
+        if permit || is_whole() { selected(self.config, acl) } else { None }
     }
-    Some(flows)
 }
 
 /// What two flows have in common.
@@ -147,17 +208,22 @@ fn wildcard(net: IpNet) -> String {
     }
 }
 
-fn crypto_lists(rule: &Rule<'_>, all: &[Selecting<'_>], found: &mut Vec<Diagnostic>) {
+fn crypto_lists<'a, 'c: 'a>(
+    rule: &Rule<'_>,
+    all: impl Iterator<Item = &'a Selecting<'c>>,
+    found: &mut Vec<Diagnostic>,
+) {
     for one in all {
         let taken = one.flows.iter().find_map(|flow| rule.flows.iter().find_map(|own| both(*own, *flow)));
         let Some((from, to)) = taken else { continue };
         let message = format!(
-            "`{}` translates packets from {from} to {to} before crypto map {} sees them: on a router they leave unencrypted",
-            rule.line.front(),
-            one.name()
+            "`{}` translates packets from {from} to {to} before crypto map {}{} sees them: on a router they leave unencrypted",
+            rule.front,
+            one.name(),
+            one.entry.terms.acl.as_ref().map(|list| format!(" (access list {list})")).unwrap_or_default()
         );
-        let remedy = except(&rule.line, from, to);
-        say(found, Severity::Warning, Code::NatFirst, rule.line.line, message, remedy);
+        let remedy = except(rule.rule, from, to);
+        say(found, Severity::Warning, Code::NatFirst, rule.rule.line(), message, remedy);
     }
 }
 
@@ -168,24 +234,20 @@ fn client_pools(rule: &Rule<'_>, pools: &[(&str, IpNet)], found: &mut Vec<Diagno
     if let Some((name, end, (from, _))) = taken {
         let message = format!(
             "`{}` translates packets from {from} to the clients of pool {name}: on a router they leave unencrypted",
-            rule.line.front()
+            rule.front
         );
-        say(
-            found,
-            Severity::Warning,
-            Code::NatFirst,
-            rule.line.line,
-            message,
-            except(&rule.line, *from, end),
-        );
+        let remedy = except(rule.rule, *from, end);
+        say(found, Severity::Warning, Code::NatFirst, rule.rule.line(), message, remedy);
     }
 }
 
-fn except(line: &Spelled<'_>, from: IpNet, to: IpNet) -> String {
-    let rule = format!("`deny ip {} {}`", wildcard(from), wildcard(to));
-    match line.has("static") {
-        true => format!("let a route map except them: its list needs {rule} before its `permit`"),
-        false => format!("put {rule} before the `permit` of the rule's list"),
+fn except(rule: &NatRule, from: IpNet, to: IpNet) -> String {
+    let line = format!("`deny ip {} {}`", wildcard(from), wildcard(to));
+    match rule {
+        NatRule::Static(_) => {
+            format!("let a route map except them: its list needs {line} before its `permit`")
+        }
+        NatRule::Dynamic(_) => format!("put {line} before the `permit` of the rule's list"),
     }
 }
 
@@ -220,6 +282,9 @@ interface FastEthernet0/1
         let except = " deny ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255\n";
         let permit = " permit ip 10.1.0.0 0.0.255.255 any\n";
         let by_map = RULE.replace("list NAT", "route-map R");
+        let lists = "ip access-list extended NAT\n permit ip 10.1.0.0 0.0.255.255 any\n\
+                     ip access-list extended X\n permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255\n";
+        let by_entries = |entries: &str| format!("{BASE}{by_map}{lists}{entries}");
         for (text, takes) in [
             (list(permit), true),
             (list(&format!("{except}{permit}")), false),
@@ -248,6 +313,43 @@ interface FastEthernet0/1
             (format!("{BASE}ip nat inside source static 10.1.0.9 203.0.113.3\n"), true),
             (format!("{BASE}ip nat inside source static tcp 10.1.0.9 80 203.0.113.3 80 extendable\n"), true),
             (format!("{BASE}ip nat inside source static 172.16.0.9 203.0.113.3\n"), false),
+            (format!("{BASE}ip nat inside source static network 10.1.7.0 203.0.113.0 /24\n"), true),
+            // entries of a route map: the first that matches decides
+            (
+                by_entries(
+                    "route-map R deny 10\n match ip address X\nroute-map R permit 20\n match ip address NAT\n",
+                ),
+                false,
+            ),
+            (
+                by_entries(
+                    "route-map R permit 20\n match ip address NAT\nroute-map R deny 30\n match ip address X\n",
+                ),
+                true,
+            ),
+            (
+                by_entries(
+                    "route-map R permit 20\n match ip address NAT\nroute-map R deny 10\n match ip address X\n",
+                ),
+                false,
+            ),
+            (by_entries("route-map R permit 20\n"), true),
+            (by_entries("route-map R deny 10\n"), false),
+            // only what leaves by the interface with the crypto map is taken from it
+            (
+                by_entries(
+                    "route-map R permit 10\n match ip address NAT\n match interface FastEthernet0/0\n",
+                ),
+                true,
+            ),
+            (
+                by_entries(
+                    "route-map R permit 10\n match ip address NAT\n match interface FastEthernet0/1\n",
+                ),
+                false,
+            ),
+            // which packets the entry means is not known
+            (by_entries("route-map R permit 10\n match ip address NAT\n match tag 5\n"), false),
         ] {
             let told = told(&text);
             assert_eq!(!told.is_empty(), takes, "{text}: {told:?}");
@@ -271,5 +373,28 @@ interface FastEthernet0/1
         let of_all =
             text("").replace(" pool P\n", "crypto isakmp client configuration address-pool local P\n");
         assert_eq!(told(&of_all), found);
+    }
+
+    /// On a router such a rule translates nothing either.
+    #[test]
+    fn a_rule_without_a_side_is_told() {
+        let text = format!("{BASE}{RULE}access-list 1 permit any\n");
+        let told = |text: &str| {
+            let told = crate::parse(text).diagnostics;
+            told.into_iter()
+                .filter(|told| told.code == Code::Unapplied)
+                .map(|told| told.message)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(told(&text), [""; 0]);
+        for (without, missing) in [
+            (vec![" ip nat inside\n"], "no interface has `ip nat inside`"),
+            (vec![" ip nat outside\n"], "no interface has `ip nat outside`"),
+            (vec![" ip nat inside\n", " ip nat outside\n"], "no interface is inside or outside"),
+        ] {
+            let text = without.iter().fold(text.clone(), |text, line| text.replace(line, ""));
+            let told = told(&text);
+            assert!(told.len() == 1 && told[0].ends_with(missing), "{told:?}");
+        }
     }
 }

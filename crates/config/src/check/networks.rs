@@ -1,12 +1,11 @@
 //! Networks of the configuration that get in each other's way: next hops that no network has, pools
 //! that overlap networks, other pools, or what other tunnels carry.
 
+use super::crossed::selecting;
 use super::say::say;
 use crate::diagnostic::{Code, Diagnostic, Severity};
-use crate::document::Class;
 use crate::model::{Addressing, Config, Interface, Pool};
 use crate::nets::Nets;
-use crate::parsed::Parsed;
 use ipnet::IpNet;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -61,15 +60,17 @@ fn range(net: IpNet) -> (IpAddr, IpAddr) {
 const COMPARED: usize = 20_000_000;
 
 /// Pools whose addresses something else has.
-pub(super) fn pools(parsed: &Parsed, found: &mut Vec<Diagnostic>) {
-    let config = &parsed.config;
+pub(super) fn pools(config: &Config, found: &mut Vec<Diagnostic>) {
     let here: Vec<(IpNet, &Interface)> =
         nets(config).filter(|(_, interface)| !interface.shutdown && interface.vrf.is_none()).collect();
     let here = || here.iter().copied();
+    let entries = selecting(config);
+    let far = || entries.iter().flat_map(|one| one.flows.iter().map(move |(_, to)| (*to, one)));
     let mut left = COMPARED;
     for (place, pool) in config.pools.iter().enumerate() {
         let own = (pool.low, pool.high);
-        let others = here().len() + place + config.dhcp_pools.len() + config.dhcp_excluded.len();
+        let others =
+            here().len() + place + config.dhcp_pools.len() + config.dhcp_excluded.len() + far().count();
         left = left.saturating_sub(others);
         if left == 0 {
             let message = "there are so many pools and networks that not all of them were compared";
@@ -100,8 +101,17 @@ pub(super) fn pools(parsed: &Parsed, found: &mut Vec<Diagnostic>) {
                 "give each pool addresses of its own",
             );
         }
+        if let Some((net, one)) = far().find(|(net, _)| net.prefix_len() > 0 && meet(range(*net), own)) {
+            warn(
+                format!(
+                    "local pool {name} has addresses of {net}, which crypto map {} leads to its peer: what is for a client may go there",
+                    one.name()
+                ),
+                "give the pool a network of its own",
+            );
+        }
         if let Some((net, interface)) = here().find(|(net, _)| meet(range(*net), own)) {
-            inside(parsed, pool, net, interface, found);
+            inside(config, pool, net, interface, found);
         }
         let excluded = config.dhcp_excluded.iter().any(|(first, last)| {
             let range = IpAddr::from(*first)..=IpAddr::from(*last);
@@ -145,25 +155,19 @@ pub(super) fn dhcp_pools(config: &Config, found: &mut Vec<Diagnostic>) {
 
 /// A pool within the network of an interface: the hosts there look for the clients on their own
 /// wire.
-fn inside(parsed: &Parsed, pool: &Pool, net: IpNet, interface: &Interface, found: &mut Vec<Diagnostic>) {
-    let lines = &parsed.document.lines;
-    let is_below = |under: Option<usize>| {
-        let head = under.and_then(|under| lines.get(under));
-        head.is_some_and(|head| head.spelled == format!("interface {}", interface.name))
-    };
-    let refuses = lines
-        .iter()
-        .any(|line| line.class != Class::Blank && line.spelled == "no ip proxy-arp" && is_below(line.under));
+fn inside(config: &Config, pool: &Pool, net: IpNet, interface: &Interface, found: &mut Vec<Diagnostic>) {
     let Pool { name, line, .. } = pool;
+    let silent = interface.no_proxy_arp.then_some("no ip proxy-arp");
+    let silent = silent.or(config.proxy_arp_off.then_some("ip arp proxy disable"));
     let (net, interface) = (net.trunc(), &interface.name);
-    let (severity, message) = match refuses {
-        true => (
+    let (severity, message) = match silent {
+        Some(silent) => (
             Severity::Warning,
             format!(
-                "local pool {name} is inside {net} of {interface}, which has `no ip proxy-arp`: its hosts find no client"
+                "local pool {name} is inside {net} of {interface}, for which there is `{silent}`: its hosts find no client"
             ),
         ),
-        false => (
+        None => (
             Severity::Notice,
             format!(
                 "local pool {name} is inside {net} of {interface}: its hosts reach clients only because this router answers ARP for them"
@@ -200,6 +204,33 @@ mod tests {
         }
     }
 
+    /// The network behind a peer is one as that of an interface is.
+    #[test]
+    fn a_pool_inside_the_network_of_a_branch_is_told() {
+        let pool = "ip local pool P 10.2.0.1 10.2.0.9\n";
+        for (line, is_told) in [
+            ("permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255", true),
+            ("permit ip any host 10.2.0.9", true),
+            ("permit ip 10.1.0.0 0.0.255.255 10.3.0.0 0.0.255.255", false),
+            // the clients' side of a tunnel
+            ("permit ip 10.2.0.0 0.0.255.255 10.3.0.0 0.0.255.255", false),
+            ("permit ip 10.1.0.0 0.0.255.255 any", false),
+            ("deny ip any any", false),
+        ] {
+            let map = format!(
+                "access-list 101 {line}\ncrypto map M 10 ipsec-isakmp\n set peer 1.1.1.1\n match address 101\n"
+            );
+            let told = told(&format!("{pool}{map}"));
+            assert_eq!(
+                told.iter().any(|(_, message)| message.contains("crypto map M 10")),
+                is_told,
+                "{line}: {told:?}"
+            );
+        }
+        let dynamic = "access-list 101 permit ip any 10.2.0.0 0.0.255.255\ncrypto dynamic-map D 10\n match address 101\n";
+        assert_eq!(told(&format!("{pool}{dynamic}")), []);
+    }
+
     #[test]
     fn a_pool_inside_a_lan_is_a_note_and_what_breaks_it_a_warning() {
         for (text, wanted) in [
@@ -211,6 +242,14 @@ mod tests {
             (
                 format!("{LAN} no ip proxy-arp\nip local pool P 10.1.1.100 10.1.1.120\n"),
                 Some((Severity::Warning, "no ip proxy-arp")),
+            ),
+            (
+                format!("{LAN}ip arp proxy disable\nip local pool P 10.1.1.100 10.1.1.120\n"),
+                Some((Severity::Warning, "`ip arp proxy disable`")),
+            ),
+            (
+                format!("{LAN} no ip proxy-arp\n ip proxy-arp\nip local pool P 10.1.1.100 10.1.1.120\n"),
+                Some((Severity::Notice, "answers ARP")),
             ),
             (format!("{LAN} shutdown\nip local pool P 10.1.1.100 10.1.1.120\n"), None),
             (

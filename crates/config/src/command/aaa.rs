@@ -15,13 +15,13 @@ const METHODS: &str = "= {local|local-case|none|enable|line|krb5|krb5-telnet|lda
 
 pub(super) const ROWS: &[Row] = &[
     fold(In::Global, "aaa new-model", "", new_model),
-    fold(In::Global, "aaa authentication login <list>", METHODS, login),
-    fold(In::Global, "aaa authorization network <list>", METHODS, network),
+    fold(In::Global, "aaa authentication login {default|<list>}", METHODS, login),
+    fold(In::Global, "aaa authorization network {default|<list>}", METHODS, network),
     fate(In::Global, "aaa session-id", Fate::NoOp),
-    fold(In::Global, "aaa authorization exec <list>", METHODS, |fold, given| {
+    fold(In::Global, "aaa authorization exec {default|<list>}", METHODS, |fold, given| {
         asked(fold, given, "users have the privilege that `username` gives them")
     }),
-    fold(In::Global, "aaa authentication enable <list>", METHODS, |fold, given| {
+    fold(In::Global, "aaa authentication enable {default|<list>}", METHODS, |fold, given| {
         asked(fold, given, "`enable` asks for the enable password")
     }),
     fate(In::Global, "aaa authentication banner", TEXTS),
@@ -79,7 +79,7 @@ fn methods(given: &Given<'_>) -> Vec<AaaMethod> {
 
 /// Replaces a list, or takes it away.
 fn change(fold: &mut Fold<'_>, given: &Given<'_>, lists: fn(&mut Draft) -> &mut Kept<String, AaaList>) {
-    let name = given.string("list").unwrap_or_default();
+    let name = given.string("list").unwrap_or_else(|| "default".into());
     let list = AaaList { name, methods: methods(given), line: fold.line };
     if list.methods.iter().any(AaaMethod::asks_a_server) && !fold.no {
         fold.fate = Some(Fate::Unenforced("asks a RADIUS or TACACS+ server, which is not implemented"));

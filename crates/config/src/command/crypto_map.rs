@@ -63,8 +63,7 @@ pub(super) const ROWS: &[Row] = &[
         Fate::Unsupported("IKEv2 is not implemented; the peer is called by IKEv1"),
     ),
     fate(In::DynamicMap, "set ikev2-profile", Fate::Unsupported("IKEv2 is not implemented")),
-    fate(In::CryptoMap, "set ip access-group", Fate::Unenforced("filters what comes out of the tunnel"))
-        .also(BOTH),
+    fold(In::CryptoMap, "set ip access-group", "{= <access-list>} {in|out}", access_group).also(BOTH),
     fate(In::CryptoMap, "set nat demux", Fate::Unsupported("transport mode of several peers behind one NAT"))
         .also(BOTH),
     fate(In::CryptoMap, "set reverse-route", Fate::Unsupported("reverse routes have distance 1 and no tag"))
@@ -259,6 +258,25 @@ fn replay(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
 fn match_address(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     let list = fold.unless_no(given.string("access-list"));
     change(fold, |terms| terms.acl = list);
+    Ok(())
+}
+
+/// `set ip access-group LIST {in|out}`
+fn access_group(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let (no, list) = (fold.no, given.string("access-list"));
+    let is_in = match given.choose(&[("in", true), ("out", false)]) {
+        Some(is_in) => is_in,
+        None => return Err(given.missing("in or out")),
+    };
+    change(fold, |terms| {
+        let filter = if is_in { &mut terms.access_in } else { &mut terms.access_out };
+        if !no {
+            *filter = list;
+        } else if *filter == list {
+            *filter = None;
+        }
+    });
+    fold.fate = (!no).then_some(Fate::Unenforced("filters what goes through the tunnel"));
     Ok(())
 }
 

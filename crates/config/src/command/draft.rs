@@ -2,11 +2,12 @@
 //! is: a file of one kind of line is read in proportion to its length.
 
 use super::acl::lines::Lines;
+use super::nat::RuleKey;
 use crate::model::{
     AaaList, Acl, AclKind, Config, CryptoMap, DhcpPool, DynamicEntry, DynamicMap, Group, GroupMembers,
-    IdentityMatch, Interface, IsakmpPolicy, Key, KeyPeer, Keyring, LineKind, LogHost, MapEntry,
-    NetworkObject, ObjectGroup, Periodic, Pool, Profile, Route, ServiceObject, TerminalLine, TimeRange,
-    TransformSet, User, UserKey,
+    IdentityMatch, Interface, IsakmpPolicy, Key, KeyPeer, Keyring, LineKind, LogHost, MapEntry, NatPool,
+    NatRule, NetworkObject, ObjectGroup, Periodic, Pool, Profile, Route, RouteMap, RouteMapEntry,
+    ServiceObject, TerminalLine, TimeRange, TransformSet, User, UserKey,
 };
 use ipnet::IpNet;
 use std::borrow::Borrow;
@@ -86,6 +87,11 @@ impl<K: Ord, T> Kept<K, T> {
 }
 
 impl<K: Ord + Clone, T> Kept<K, T> {
+    /// The keys in a range, in their order.
+    pub(crate) fn keys(&self, keys: RangeInclusive<K>) -> impl Iterator<Item = &K> {
+        self.places.range(keys).map(|(key, _)| key)
+    }
+
     /// Whether there is an item with a key in a range.
     pub(crate) fn has(&self, keys: RangeInclusive<K>) -> bool {
         self.places.range(keys).next().is_some()
@@ -133,6 +139,13 @@ pub(crate) struct Draft {
     pub(crate) interfaces: Kept<String, Interface>,
     pub(crate) routes: Kept<(IpNet, Way), Route>,
     pub(crate) pools: Kept<(String, IpAddr), Pool>,
+    pub(crate) nat_pools: Kept<String, NatPool>,
+    pub(crate) nat_ranges: Kept<(usize, (Ipv4Addr, Ipv4Addr)), (Ipv4Addr, Ipv4Addr)>,
+    pub(crate) nat_rules: Kept<RuleKey, NatRule>,
+    pub(crate) route_maps: Kept<String, RouteMap>,
+    pub(crate) route_entries: Kept<(usize, u16), RouteMapEntry>,
+    /// `mtu` and `ip mtu` of interfaces.
+    pub(crate) mtus: BTreeMap<usize, (Option<u32>, Option<u32>)>,
     pub(crate) acls: Kept<String, Acl>,
     pub(crate) ipv6_acls: Kept<String, Acl>,
     /// The lines of access lists, by whether the list is of IPv6.
@@ -226,7 +239,16 @@ impl Draft {
         give(&mut self.map_entries, self.peers.into_owners(), |entry, peers| entry.peers = peers);
         give(&mut self.maps, self.map_entries.into_owners(), |map, entries| map.entries = entries);
         give(&mut self.dynamic_maps, self.dynamic_entries.into_owners(), |map, all| map.entries = all);
+        give(&mut self.nat_pools, self.nat_ranges.into_owners(), |pool, ranges| pool.ranges = ranges);
+        give(&mut self.route_maps, self.route_entries.into_owners(), |map, mut entries| {
+            entries.sort_by_key(|entry| entry.sequence);
+            map.entries = entries;
+        });
+        // what the link takes is the most that a packet may have
+        give(&mut self.interfaces, self.mtus, |interface, (link, ip)| interface.mtu = ip.or(link));
         let mut config = self.config;
+        config.nat.pools = self.nat_pools.into_items();
+        config.nat.rules = self.nat_rules.into_items();
         config.ssh.keys = self.user_keys.into_items();
         config.aaa.login = self.logins.into_items();
         config.aaa.network = self.networks.into_items();
@@ -236,6 +258,7 @@ impl Draft {
             interfaces: self.interfaces.into_items(),
             routes: self.routes.into_items(),
             pools: self.pools.into_items(),
+            route_maps: self.route_maps.into_items(),
             acls: self.acls.into_items(),
             ipv6_acls: self.ipv6_acls.into_items(),
             object_groups: self.object_groups.into_items(),

@@ -1,12 +1,18 @@
 //! `interface`.
 
+use super::draft::Draft;
 use super::mode::{Fate, In, Mode};
-use super::row::{Action, Fold, No, Row, fate, fold, row};
+use super::nat::VIRTUAL;
+use super::row::{Fold, No, Row, fate, fold};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::interface_name::{is_hardware, is_known};
-use crate::model::{Addressing, Encapsulation, Interface, InterfaceKind};
+use crate::model::{
+    Addressing, DirectedBroadcast, Encapsulation, Interface, InterfaceKind, NatSide, SourceCheck,
+};
 
+/// What a route map of a policy would do.
+const BY_POLICY: Option<Fate> = Some(Fate::Forwarding("routes by policy"));
 const NO_HARDWARE: Fate = Fate::Inert("belongs to hardware that Linux manages");
 
 pub(super) const ROWS: &[Row] = &[
@@ -21,20 +27,29 @@ pub(super) const ROWS: &[Row] = &[
     ),
     fold(In::Interface, "crypto map = <map>", "[redundancy <LINE:rest>]", crypto_map),
     fold(In::Interface, "shutdown", "", shutdown),
-    fate(In::Interface, "mtu", Fate::Unsupported("the link keeps its MTU")),
-    fate(In::Interface, "ip mtu", Fate::Unsupported("the link keeps its MTU")),
-    // what does not end so is another command: `ip acce ext NAME`
-    row(
+    fold(In::Interface, "mtu", "= <64-18000:bytes>", mtu),
+    fold(In::Interface, "ip mtu", "= <68-18000:bytes>", ip_mtu),
+    fold(In::Interface, "ip access-group", "{= <access-list>} [in|out]", access_group),
+    fold(
         In::Interface,
-        "ip access-group",
-        "= <list> [in|out]",
-        Action::Fate(Fate::Unenforced("filters the interface's packets")),
+        "ip verify unicast reverse-path",
+        "= [allow-self-ping|l2-src]... [<access-list>]",
+        reverse_path,
+    ),
+    fold(
+        In::Interface,
+        "ip verify unicast source reachable-via",
+        "= {rx|any} [allow-default|allow-self-ping|l2-src]... [<access-list>]",
+        reachable_via,
     ),
     fate(In::Interface, "ip verify", Fate::Unenforced("drops packets with forged sources")),
     fate(In::Interface, "ip inspect", Fate::Unenforced("is a stateful firewall")),
+    fold(In::Interface, "ip nat", "= {inside|outside}", nat),
     fate(In::Interface, "ip nat", Fate::Unenforced("translates addresses")),
-    fate(In::Interface, "ip tcp adjust-mss", Fate::Forwarding("shortens TCP segments")),
-    fate(In::Interface, "ip policy route-map", Fate::Forwarding("routes by policy")),
+    fate(In::Interface, "ip nat enable", VIRTUAL),
+    fold(In::Interface, "ip tcp adjust-mss", "= <500-1460:bytes>", adjust_mss),
+    fold(In::Interface, "ip policy route-map = <route-map>", "", policy),
+    fold(In::Global, "ip local policy route-map = <route-map>", "", local_policy),
     fate(In::Interface, "ip ospf", Fate::Forwarding("is a routing protocol's")),
     fate(In::Interface, "ip rip", Fate::Forwarding("is a routing protocol's")),
     fate(In::Interface, "ip nhrp", Fate::Forwarding("is DMVPN's")),
@@ -73,10 +88,10 @@ pub(super) const ROWS: &[Row] = &[
     fate(In::Interface, "ip mroute-cache", Fate::Inert("there is no multicast routing")),
     fate(In::Interface, "ip pim", Fate::Forwarding("routes multicast")),
     fate(In::Interface, "ip route-cache", Fate::Inert("Linux has its own forwarding table")),
-    fate(In::Interface, "ip redirects", Fate::Inert("Linux decides by its own settings")),
-    fate(In::Interface, "ip unreachables", Fate::Inert("Linux decides by its own settings")),
+    fold(In::Interface, "ip redirects", "", redirects).no(No::IsASetting),
+    fold(In::Interface, "ip unreachables", "", unreachables).no(No::IsASetting),
     fold(In::Interface, "ip proxy-arp", "", proxy_arp).no(No::IsASetting),
-    fate(In::Interface, "ip directed-broadcast", Fate::Forwarding("forwards broadcasts to the network")),
+    fold(In::Interface, "ip directed-broadcast", "= [<access-list>]", directed_broadcast),
     fate(In::Interface, "ip flow", Fate::Unsupported("flows are not exported")),
     fate(In::Interface, "ip nbar", Fate::Unsupported("there is no QoS")),
     fate(In::Interface, "ip dhcp client", Fate::Inert("the DHCP client sends its usual options")),
@@ -111,6 +126,9 @@ pub(super) const ROWS: &[Row] = &[
 
 fn interface(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     let name = given.interface("name").unwrap_or_default();
+    if !name.contains(|character: char| character.is_ascii_digit()) {
+        return Err(given.missing("the number of the interface"));
+    }
     if !fold.no && !is_known(&name) {
         fold.warning = Some("is of no kind that Hubward knows: it has a link only by --map");
     }
@@ -121,13 +139,16 @@ fn interface(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
 /// error is what was expected instead.
 pub(super) fn open(fold: &mut Fold<'_>, names: Vec<String>) -> Result<(), &'static str> {
     let line = fold.line;
-    let interfaces = &mut fold.config.interfaces;
+    let Draft { interfaces, mtus, .. } = &mut *fold.config;
     if fold.default {
         // `default interface` empties it and leaves it where it is
         for name in names {
             let place = interfaces.place(&name);
             if let Some(interface) = place.and_then(|place| interfaces.get_mut(place)) {
                 *interface = Interface::new(name, line);
+            }
+            if let Some(place) = place {
+                mtus.remove(&place);
             }
         }
         return Ok(());
@@ -185,6 +206,8 @@ fn ip_address(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     change(fold, |interface| {
         done = match no {
             true => interface.address.remove(net, secondary),
+            // the primary address is no secondary one as well
+            false if secondary && interface.address.is_primary(net) => false,
             false => {
                 interface.address.add(net, secondary);
                 true
@@ -193,6 +216,7 @@ fn ip_address(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     });
     match done {
         true => Ok(()),
+        false if !no => Err(given.problem("address", "an address that is not the primary one")),
         // secondaries go before the primary address
         false => Err(given.problem("address", "the interface's only address")),
     }
@@ -234,6 +258,137 @@ fn encapsulation(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> 
 fn proxy_arp(fold: &mut Fold<'_>, _: &Given<'_>) -> Result<(), Problem> {
     let no = fold.no && !fold.default;
     change(fold, |interface| interface.no_proxy_arp = no);
+    Ok(())
+}
+
+/// `[no] ip redirects`; a router sends them unless it is told not to.
+fn redirects(fold: &mut Fold<'_>, _: &Given<'_>) -> Result<(), Problem> {
+    let no = fold.no && !fold.default;
+    change(fold, |interface| interface.no_redirects = no);
+    Ok(())
+}
+
+/// `[no] ip unreachables`; a router sends them unless it is told not to.
+fn unreachables(fold: &mut Fold<'_>, _: &Given<'_>) -> Result<(), Problem> {
+    let no = fold.no && !fold.default;
+    change(fold, |interface| interface.no_unreachables = no);
+    Ok(())
+}
+
+/// `ip directed-broadcast [LIST]`
+fn directed_broadcast(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let broadcast = fold.unless_no(Some(DirectedBroadcast { list: given.string("access-list") }));
+    change(fold, |interface| interface.directed_broadcast = broadcast);
+    Ok(())
+}
+
+/// `mtu N`, of the link.
+fn mtu(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let bytes = fold.unless_no(given.number("bytes"));
+    if let Mode::Interface(place) = fold.mode {
+        fold.config.mtus.entry(place).or_default().0 = bytes;
+    }
+    Ok(())
+}
+
+/// `ip mtu N`, of IP packets.
+fn ip_mtu(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let bytes = fold.unless_no(given.number("bytes"));
+    if let Mode::Interface(place) = fold.mode {
+        fold.config.mtus.entry(place).or_default().1 = bytes;
+    }
+    Ok(())
+}
+
+/// `ip access-group LIST [in|out]`; without a direction it is `out`, and `no ip access-group in`
+/// names no list.
+fn access_group(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let Some(list) = given.string("access-list") else {
+        return Err(given.missing("a list and its direction"));
+    };
+    let no = fold.no;
+    let is_in = given.choose(&[("in", true), ("out", false)]);
+    let any_in = match list.as_str() {
+        "in" if no && is_in.is_none() => Some(true),
+        "out" if no && is_in.is_none() => Some(false),
+        _ => None,
+    };
+    change(fold, |interface| {
+        let filter = match any_in.or(is_in) {
+            Some(true) => &mut interface.access_in,
+            Some(false) | None => &mut interface.access_out,
+        };
+        if !no {
+            *filter = Some(list);
+        } else if any_in.is_some() || filter.as_ref() == Some(&list) {
+            *filter = None;
+        }
+    });
+    Ok(())
+}
+
+/// `ip verify unicast reverse-path [allow-self-ping] [LIST]`: the default route counts.
+fn reverse_path(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let check = SourceCheck {
+        by_this_interface: true,
+        allow_default: true,
+        allow_self_ping: given.has("allow-self-ping"),
+        list: given.string("access-list"),
+    };
+    verify(fold, given, check)
+}
+
+/// `ip verify unicast source reachable-via {rx|any} [allow-default] [allow-self-ping] [LIST]`
+fn reachable_via(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let check = SourceCheck {
+        by_this_interface: given.has("rx"),
+        allow_default: given.has("allow-default"),
+        allow_self_ping: given.has("allow-self-ping"),
+        list: given.string("access-list"),
+    };
+    verify(fold, given, check)
+}
+
+fn verify(fold: &mut Fold<'_>, given: &Given<'_>, check: SourceCheck) -> Result<(), Problem> {
+    if given.has("l2-src") && !fold.no {
+        fold.fate = Some(Fate::Unenforced("drops packets with forged link addresses"));
+    }
+    let check = fold.unless_no(Some(check));
+    change(fold, |interface| interface.source_check = check);
+    Ok(())
+}
+
+/// `ip nat {inside|outside}`; an interface is on one side.
+fn nat(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let side = given.choose(&[("inside", NatSide::Inside), ("outside", NatSide::Outside)]);
+    let no = fold.no;
+    change(fold, |interface| {
+        if !no {
+            interface.nat = side;
+        } else if interface.nat == side {
+            interface.nat = None;
+        }
+    });
+    Ok(())
+}
+
+fn adjust_mss(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let bytes = fold.unless_no(given.number("bytes"));
+    change(fold, |interface| interface.adjust_mss = bytes);
+    Ok(())
+}
+
+fn policy(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let map = fold.unless_no(given.string("route-map"));
+    change(fold, |interface| interface.policy = map);
+    fold.fate = BY_POLICY.filter(|_| !fold.no);
+    Ok(())
+}
+
+/// `ip local policy route-map MAP`: for the router's own packets.
+fn local_policy(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    fold.config.local_policy = fold.unless_no(given.string("route-map"));
+    fold.fate = BY_POLICY.filter(|_| !fold.no);
     Ok(())
 }
 

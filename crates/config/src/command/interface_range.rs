@@ -132,8 +132,8 @@ mod tests {
     /// What one range restricts is not taken back by another.
     #[test]
     fn each_range_restricts_for_itself() {
-        let text = "interface range FastEthernet0/0 - 1\n ip access-group 3 in\n\
-            interface range FastEthernet0/2 - 3\n no ip access-group 3 in\n";
+        let text = "interface range FastEthernet0/0 - 1\n ip ips 3 in\n\
+            interface range FastEthernet0/2 - 3\n no ip ips 3 in\n";
         let lines: Vec<_> = crate::unenforced(&crate::parse(text)).iter().map(|one| one.line).collect();
         assert_eq!(lines, [2]);
     }

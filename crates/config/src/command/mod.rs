@@ -17,8 +17,10 @@ mod keyring;
 mod line;
 mod logging;
 mod mode;
+mod nat;
 mod profile;
 mod route;
+mod route_map;
 mod row;
 pub(crate) mod says;
 pub(crate) mod submode;
@@ -50,6 +52,8 @@ pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {
         interface::ROWS,
         interface_range::ROWS,
         route::ROWS,
+        nat::ROWS,
+        route_map::ROWS,
         acl::ROWS,
         acl::GROUP_ROWS,
         acl::TIME_ROWS,

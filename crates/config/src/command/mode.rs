@@ -22,6 +22,8 @@ pub(crate) enum Mode {
     Line(usize),
     PubkeyChain,
     PubkeyUser(usize),
+    NatPool(usize),
+    RouteMap(usize, usize),
     /// A submode whose commands share their parent's fate.
     Opaque(Fate, Sub),
     /// A submode opened by a line that is not a command: nothing under it has an effect.
@@ -50,11 +52,13 @@ pub(crate) enum In {
     Line,
     PubkeyChain,
     PubkeyUser,
+    NatPool,
+    RouteMap,
 }
 
 impl In {
     /// Every kind.
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::Global,
         Self::Interface,
         Self::IsakmpPolicy,
@@ -74,6 +78,8 @@ impl In {
         Self::Line,
         Self::PubkeyChain,
         Self::PubkeyUser,
+        Self::NatPool,
+        Self::RouteMap,
     ];
 }
 
@@ -100,6 +106,8 @@ impl Mode {
             Self::Line(_) => In::Line,
             Self::PubkeyChain => In::PubkeyChain,
             Self::PubkeyUser(_) => In::PubkeyUser,
+            Self::NatPool(_) => In::NatPool,
+            Self::RouteMap(..) => In::RouteMap,
             Self::Opaque(..) | Self::Unknown => return None,
         })
     }
@@ -118,7 +126,6 @@ pub(crate) enum Sub {
     RouterFamily,
     RouterInterface,
     RouterTemplate,
-    RouteMap,
     Vrf,
     VrfFamily,
     KeyChain,

@@ -30,6 +30,8 @@ fn opened(mode: In) -> &'static str {
         In::Line => "line vty 0 4\n",
         In::PubkeyChain => "ip ssh pubkey-chain\n",
         In::PubkeyUser => "ip ssh pubkey-chain\n username u\n",
+        In::NatPool => "ip nat pool n netmask 255.255.255.0\n",
+        In::RouteMap => "route-map m permit 10\n",
     }
 }
 
@@ -62,7 +64,7 @@ fn sample(token: &Token) -> String {
         Token::Argument(Kind::Address, _) => "10.0.0.1",
         Token::Argument(Kind::PrefixLength, _) => "/8",
         Token::Argument(Kind::Prefix, _) => "10.9.0.0/16",
-        Token::Argument(Kind::Interface, _) => "Loopback",
+        Token::Argument(Kind::Interface, _) => "Loopback0",
         Token::Argument(Kind::Unit, _) => "0",
         Token::Argument(Kind::Word | Kind::Line, _) => "zz9",
     };

@@ -50,7 +50,7 @@ pub(super) const CLIENT_GROUP: &[(In, &[Names])] = &[
             ),
             (
                 Is(Unenforced("restricts the entry to certain traffic")),
-                "set ip access-group; set ip policy; match certificate; match identity; match ipv6",
+                "set ip policy; match certificate; match identity; match ipv6",
             ),
         ],
     ),
@@ -64,7 +64,7 @@ pub(super) const CLIENT_GROUP: &[(In, &[Names])] = &[
             ),
             (
                 Is(Unenforced("restricts the entry to certain traffic")),
-                "set ip access-group; set ip policy; match certificate; match identity; match ipv6",
+                "set ip policy; match certificate; match identity; match ipv6",
             ),
         ],
     ),
@@ -87,11 +87,15 @@ pub(super) const CLIENT_GROUP: &[(In, &[Names])] = &[
             (Elsewhere, "vrf definition"),
             (
                 Is(Unsupported("is not sent to clients")),
-                "bootfile; next-server; netbios-node-type; client-name; class; subnet; update dns; \
+                "bootfile; next-server; netbios-node-type; client-name; address; subnet; update dns; \
                  update arp; utilization mark; accounting; authorized; origin; renew; relay; remember; \
-                 reserved-only; vrf; address; import; override default-router; override utilization; \
-                 pppoe; secondary; subnet prefix-length; domain-search; authorization; static; lease-query; snmp; \
+                 import; override default-router; override utilization; \
+                 pppoe; secondary; subnet prefix-length; domain-search; static; lease-query; snmp; \
                  ddns",
+            ),
+            (
+                Is(Unenforced("restricts to whom the pool lends addresses")),
+                "class; address range; authorization; reserved-only; vrf",
             ),
         ],
     ),

@@ -1,10 +1,9 @@
-//! Commands of routing protocols, route maps, VRFs and key chains by name. They share the fate of
+//! Commands of routing protocols, VRFs and key chains by name. They share the fate of
 //! what opens their mode.
 
-use super::mode::Fate::Unenforced;
 use super::mode::Sub;
 use super::says::Modes;
-use super::says::Says::{Elsewhere, Is, Nests, Shares};
+use super::says::Says::{Elsewhere, Nests, Shares};
 
 /// Commands of every routing protocol.
 const ROUTER: &str = "area; auto-cost; auto-summary; bfd; bgp; capability; compatible; \
@@ -67,24 +66,6 @@ pub(super) const ROUTING: Modes = &[
     ),
     (Sub::RouterInterface, &[(Shares, INTERFACE)]),
     (Sub::RouterTemplate, &[(Shares, TEMPLATE)]),
-    (
-        Sub::RouteMap,
-        &[
-            (Is(Unenforced("puts packets into a VRF")), "set vrf"),
-            (
-                Shares,
-                "match as-path; match clns; match community; match extcommunity; match interface; match ip; \
-             match ipv6; match length; match local-preference; match mdt-group; match metric; \
-             match mpls-label; match policy-list; match route-type; match rpki; match security-group; \
-             match source-protocol; match tag; match track; match; set as-path; set automatic-tag; \
-             set clns; set comm-list; set community; set dampening; set default; set extcomm-list; \
-             set extcommunity; set global; set interface; set ip; set ipv6; set level; \
-             set local-preference; set metric; set metric-type; set mpls-label; set nlri; set origin; \
-             set tag; set traffic-index; set weight; set; continue; description; on-match; \
-             sequence",
-            ),
-        ],
-    ),
     (
         Sub::Vrf,
         &[

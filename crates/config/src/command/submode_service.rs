@@ -13,7 +13,6 @@ const MANAGEMENT: super::mode::Fate = Inert("this way of management does not exi
 pub(super) const GLOBAL: &[Names] = &[
     // routing
     (Opens(Forwarding("is a routing protocol"), Sub::Router), "router; ipv6 router"),
-    (Opens(Forwarding("decides about routes"), Sub::RouteMap), "route-map"),
     (Opens(Forwarding("makes a VRF"), Sub::Vrf), "ip vrf; vrf definition"),
     (Opens(Inert("only routing protocols use it"), Sub::KeyChain), "key chain"),
     // lines of the families that open nothing

@@ -7,11 +7,15 @@ use crate::given::Given;
 use crate::model::User;
 
 pub(super) const ROWS: &[Row] = &[
-    fate(In::Global, "version <release>", Fate::NoOp),
+    fold(In::Global, "version = <release>", "", version),
     fold(In::Global, "service password-encryption", "", password_encryption),
     fold(In::Global, "hostname = <name>", "", hostname),
     fold(In::Global, "ip domain-name = <name>", "", domain_name),
     fold(In::Global, "ip domain name = <name>", "", domain_name),
+    fold(In::Global, "ip arp proxy disable", "", |fold, _| {
+        fold.config.proxy_arp_off = !fold.no;
+        Ok(())
+    }),
     fate(In::Global, "ip domain lookup", Fate::NoOp),
     fate(In::Global, "ip domain-lookup", Fate::NoOp),
     fold(
@@ -21,6 +25,16 @@ pub(super) const ROWS: &[Row] = &[
         username,
     ),
 ];
+
+/// `version MAJOR.MINOR`: the release that printed the configuration.
+fn version(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let number = |text: &str| text.split(|c: char| !c.is_ascii_digit()).next()?.parse::<u16>().ok();
+    let parts = given.word("release").and_then(|release| release.split_once('.'));
+    let release = parts.and_then(|(major, minor)| Some((number(major)?, number(minor)?)));
+    fold.config.version = fold.unless_no(release);
+    fold.fate = Some(Fate::NoOp);
+    Ok(())
+}
 
 fn password_encryption(fold: &mut Fold<'_>, _: &Given<'_>) -> Result<(), Problem> {
     fold.config.password_encryption = !fold.no;

@@ -7,13 +7,17 @@ use super::interface::Interface;
 use super::ipsec::{CryptoGlobal, CryptoMap, DynamicMap, TransformSet};
 use super::logging::LogSettings;
 use super::login::{Aaa, EnablePassword, Ssh, TerminalLine, User};
+use super::nat::Nat;
 use super::route::{Pool, Route};
+use super::route_map::RouteMap;
 use ipnet::IpNet;
 use std::net::Ipv4Addr;
 
 /// A whole configuration.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Config {
+    /// `version`: of which release the configuration is, as far as it says.
+    pub version: Option<(u16, u16)>,
     /// `hostname`.
     pub hostname: Option<String>,
     /// `ip domain name`.
@@ -32,6 +36,12 @@ pub struct Config {
     pub interfaces: Vec<Interface>,
     /// `ip route`.
     pub routes: Vec<Route>,
+    /// `ip nat`.
+    pub nat: Nat,
+    /// `route-map`.
+    pub route_maps: Vec<RouteMap>,
+    /// `ip local policy route-map`: for the router's own packets.
+    pub local_policy: Option<String>,
     /// `ip local pool`, several lines of a name extend it.
     pub pools: Vec<Pool>,
     /// IPv4 access lists by name or number.
@@ -64,6 +74,8 @@ pub struct Config {
     pub dhcp_pools: Vec<DhcpPool>,
     /// `no service dhcp`: no address is assigned.
     pub dhcp_off: bool,
+    /// `ip arp proxy disable`: no interface answers for addresses that are elsewhere.
+    pub proxy_arp_off: bool,
     /// `line`, in order.
     pub lines: Vec<TerminalLine>,
     /// `enable secret` and `enable password`.
@@ -95,6 +107,12 @@ impl Config {
     pub fn pool_of<'c>(&'c self, group: &'c Group) -> Option<&'c str> {
         let of_all = self.crypto.address_pool.as_ref().map(|(pool, _)| pool);
         group.pool.as_ref().or(of_all).map(String::as_str)
+    }
+
+    /// Whether a user was made for the router, and not only for Xauth: one with a `privilege`, or a
+    /// public key.
+    pub fn may_log_in(&self, user: &User) -> bool {
+        user.privilege.is_some() || self.ssh.keys.iter().any(|key| key.user == user.name)
     }
 
     /// Numbers the interfaces from 0, in their order.

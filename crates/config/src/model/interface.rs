@@ -1,5 +1,6 @@
 //! `interface`.
 
+use super::nat::NatSide;
 pub use crate::interface_name::InterfaceKind;
 use ipnet::IpNet;
 
@@ -22,6 +23,11 @@ impl Addressing {
     /// Whether the configuration gives the interface no address.
     pub const fn is_none(&self) -> bool {
         matches!(self, Self::None | Self::Secondary(_))
+    }
+
+    /// Whether this is the primary address.
+    pub(crate) fn is_primary(&self, net: IpNet) -> bool {
+        matches!(self, Self::Static(known) if known.first() == Some(&net))
     }
 
     /// `ip address A M [secondary]`. The lines come in either order: IOS prints secondaries first.
@@ -85,6 +91,27 @@ pub struct Encapsulation {
     pub native: bool,
 }
 
+/// `ip verify unicast source reachable-via …`; the old `ip verify unicast reverse-path [LIST]` is
+/// `reachable-via rx allow-default`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceCheck {
+    /// `rx` and not `any`: the source must be reachable by the interface itself.
+    pub by_this_interface: bool,
+    /// `allow-default`: the default route counts.
+    pub allow_default: bool,
+    /// `allow-self-ping`: the router may ping itself.
+    pub allow_self_ping: bool,
+    /// Packets that fail and that this list permits pass nevertheless.
+    pub list: Option<String>,
+}
+
+/// `ip directed-broadcast`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DirectedBroadcast {
+    /// Only what this list permits is forwarded.
+    pub list: Option<String>,
+}
+
 /// `interface`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Interface {
@@ -111,6 +138,24 @@ pub struct Interface {
     pub vrf: Option<String>,
     /// `ip mtu` or `mtu`.
     pub mtu: Option<u32>,
+    /// `ip nat inside` or `ip nat outside`.
+    pub nat: Option<NatSide>,
+    /// `ip access-group LIST in`
+    pub access_in: Option<String>,
+    /// `ip access-group LIST out`
+    pub access_out: Option<String>,
+    /// `ip verify unicast`
+    pub source_check: Option<SourceCheck>,
+    /// `ip tcp adjust-mss`
+    pub adjust_mss: Option<u16>,
+    /// `no ip unreachables`
+    pub no_unreachables: bool,
+    /// `no ip redirects`
+    pub no_redirects: bool,
+    /// `ip directed-broadcast [LIST]`
+    pub directed_broadcast: Option<DirectedBroadcast>,
+    /// `ip policy route-map`
+    pub policy: Option<String>,
     /// Line.
     pub line: u32,
 }

@@ -171,6 +171,10 @@ pub struct EntryTerms {
     pub idle_time: Option<u32>,
     /// `set security-association replay`.
     pub replay: Option<Replay>,
+    /// `set ip access-group LIST in`: filters what comes out of the tunnel.
+    pub access_in: Option<String>,
+    /// `set ip access-group LIST out`: filters what goes into the tunnel.
+    pub access_out: Option<String>,
     /// `reverse-route`: a route to what the peer has, while an SA is up.
     pub reverse_route: bool,
     /// `reverse-route static`: the same whether one is up or not.

@@ -13,7 +13,9 @@ mod keywords;
 mod links;
 mod logging;
 mod login;
+mod nat;
 mod route;
+mod route_map;
 
 pub use acl::*;
 pub use config::*;
@@ -24,4 +26,6 @@ pub use ipsec::*;
 pub(crate) use links::Links;
 pub use logging::*;
 pub use login::*;
+pub use nat::*;
 pub use route::*;
+pub use route_map::*;

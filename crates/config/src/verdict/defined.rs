@@ -12,8 +12,11 @@ pub(crate) const GROUP: &str = "client group";
 pub(crate) const KEYRING: &str = "keyring";
 pub(crate) const LOGIN_LIST: &str = "login list";
 pub(crate) const NETWORK_LIST: &str = "network list";
+pub(crate) const INTERFACE: &str = "interface";
+pub(crate) const NAT_POOL: &str = "NAT pool";
 pub(crate) const POOL: &str = "local pool";
 pub(crate) const PROFILE: &str = "ISAKMP profile";
+pub(crate) const ROUTE_MAP: &str = "route map";
 pub(crate) const TRANSFORM_SET: &str = "transform set";
 
 /// The names that a configuration defines, by what has them.
@@ -31,6 +34,9 @@ impl<'c> Defined<'c> {
         add(KEYRING, config.keyrings.iter().map(|ring| ring.name.as_str()).collect());
         add(GROUP, config.groups.iter().map(|group| group.name.as_str()).collect());
         add(POOL, config.pools.iter().map(|pool| pool.name.as_str()).collect());
+        add(INTERFACE, config.interfaces.iter().map(|interface| interface.name.as_str()).collect());
+        add(NAT_POOL, config.nat.pools.iter().map(|pool| pool.name.as_str()).collect());
+        add(ROUTE_MAP, config.route_maps.iter().map(|map| map.name.as_str()).collect());
         add(LOGIN_LIST, config.aaa.login.iter().map(|list| list.name.as_str()).collect());
         add(NETWORK_LIST, config.aaa.network.iter().map(|list| list.name.as_str()).collect());
         // these exist without a line that defines them

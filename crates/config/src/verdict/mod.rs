@@ -23,7 +23,7 @@ mod world;
 
 pub use kinds::{has_no_link, takes_card};
 pub use networks::Flow;
-pub(crate) use networks::closes_more;
+pub(crate) use networks::{closes_more, less_flows};
 pub use outcome::{Outcome, Reason, Verdict};
 
 use crate::acl::{Pattern, read};

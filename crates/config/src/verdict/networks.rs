@@ -109,6 +109,23 @@ fn cut(config: &Config, acl: &Acl) -> (Vec<Flow>, bool) {
     (out, more)
 }
 
+/// What is left of flows without others; where that would be too many networks, more than is left.
+pub(crate) fn less_flows(flows: Vec<Flow>, holes: &[Flow]) -> Vec<Flow> {
+    let mut left = flows;
+    let mut cuts = 0_usize;
+    for (source, destination) in holes {
+        cuts += left.len();
+        if cuts > CUTS {
+            break;
+        }
+        let cut: Vec<Flow> = left.iter().flat_map(|flow| without(*flow, *source, *destination)).collect();
+        if cut.len() <= PIECES.max(left.len()) {
+            left = cut;
+        }
+    }
+    left
+}
+
 /// L2TP and GRE of this machine to anybody: nothing here sends them, and the addresses alone would
 /// close the whole machine.
 fn carries_nothing_here(pattern: &Pattern) -> bool {

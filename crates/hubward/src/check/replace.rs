@@ -380,12 +380,9 @@ mod tests {
         let tunnel = format!("{weak}interface Tunnel7\n tunnel source FastEthernet0/0\n");
         let why = replaced(&weak, &tunnel).unwrap_err();
         assert_eq!(why, "Tunnel7 would not exist here: `tunnel source FastEthernet0/0` is not implemented");
-        let filter = format!("{weak} ip access-group 101 in\n");
+        let filter = format!("{weak} ip inspect FW in\n");
         let why = replaced(&weak, &filter).unwrap_err();
-        assert!(
-            why.starts_with("`interface FastEthernet0/0: ip access-group 101 in` is not accepted: "),
-            "{why}"
-        );
+        assert!(why.starts_with("`interface FastEthernet0/0: ip inspect FW in` is not accepted: "), "{why}");
         for word in ["--without", "--allow", "line ", "does not start", "nat demux"] {
             assert!(!why.contains(word), "{word}: {why}");
         }
@@ -422,8 +419,8 @@ mod tests {
     /// What is not allowed at the start is refused at the console too, and what is allowed is not.
     #[test]
     fn a_new_line_that_nothing_holds_is_refused_at_the_console() {
-        let filtered = format!("{RUNNING} ip access-group 101 in\n");
-        assert!(replaced(RUNNING, &filtered).unwrap_err().contains("access-group"));
+        let filtered = format!("{RUNNING} ip inspect FW in\n");
+        assert!(replaced(RUNNING, &filtered).unwrap_err().contains("inspect"));
         let tunnel = format!("{RUNNING}interface Tunnel7\n tunnel source FastEthernet0/0\n");
         assert!(replaced(RUNNING, &tunnel).unwrap_err().contains("Tunnel7 would not exist here"));
         let list = RUNNING.replace("10.2.0.0 0.0.255.255", "10.2.0.0 0.0.255.255 log fragments");

@@ -176,7 +176,7 @@ mod tests {
         let text = include_str!("../../../../examples/mapping.toml");
         assert!(text.contains("hubward run examples/hamburg.cfg --mapping examples/mapping.toml"));
         let mapping = Mapping::of(text).unwrap();
-        assert_eq!((mapping.map.len(), mapping.lines.len(), mapping.allowed.len()), (2, 2, 1));
+        assert_eq!((mapping.map.len(), mapping.lines.len(), mapping.allowed.len()), (2, 2, 0));
         let options = crate::choices::Options { mapping: Some(mapping), ..Default::default() };
         let mut parsed = hubward_config::parse(include_str!("../../../../examples/hamburg.cfg"));
         let judgement = crate::choices::Choices::of(&options).unwrap().apply(&mut parsed).unwrap();

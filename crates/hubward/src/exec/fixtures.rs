@@ -15,11 +15,14 @@ use crate::log::buffer::Logged;
 use crate::log::line::LogLine;
 use crate::machine::view::{AddressedBy, InterfaceView, Static};
 use crate::manage::desk::{Desk, PRIVILEGED};
+use crate::router::rules::counter;
+use crate::router::translations;
 use crate::views::snapshot::{Carried, Dropped, Flow, Pair, Snapshot, Traffic, in_order, peers};
 use crate::why::failure::{Cause, Failure};
 use hubward_config::Parsed;
 use hubward_crypto::secret::Secret;
 use hubward_crypto::suite::{DhGroup, EspAuth, EspCipher, EspSuite, HashAlg, IkeCipher};
+use hubward_linux::conntrack::Listing;
 use hubward_linux::neighbour::Neighbour;
 use hubward_linux::nftables::Counted;
 use hubward_linux::route::Route;
@@ -239,6 +242,8 @@ pub(super) fn snapshot(config: &str, interfaces: Vec<InterfaceView>) -> Snapshot
         peers: BTreeMap::new(),
         in_use: BTreeSet::new(),
         hits: BTreeMap::new(),
+        filtered: BTreeMap::new(),
+        translations: translations::View { connections: Some(Listing::default()), ..Default::default() },
         links: interfaces.iter().filter_map(|view| Some((view.index?, view.name.clone()))).collect(),
         routes: connected.collect(),
         statics: Arc::default(),
@@ -399,8 +404,35 @@ fn new_idle() -> Snapshot {
     Snapshot { isakmp: Vec::new(), flows: Vec::new(), peers: BTreeMap::new(), ..spoke }
 }
 
-static SHARED: LazyLock<[Arc<Snapshot>; 3]> =
-    LazyLock::new(|| [new_hub(), new_spoke(), new_idle()].map(Arc::new));
+/// A router that filters and translates.
+fn new_router() -> Snapshot {
+    let filters = "\
+ip access-list extended OUTSIDE-IN
+ permit tcp any host 203.0.113.10 eq www
+ permit esp any host 203.0.113.2
+ deny ip any any log
+access-list 1 permit 10.1.1.0 0.0.0.255
+access-list 2 permit 10.2.0.0 0.0.255.255
+";
+    let mut router = snapshot(
+        &[translations::tests::CONFIG, filters].concat(),
+        vec![
+            interface(2, "GigabitEthernet0/0", Some("203.0.113.2/24"), AddressedBy::Configuration),
+            interface(3, "GigabitEthernet0/1", Some("10.1.1.1/24"), AddressedBy::Configuration),
+            interface(4, "GigabitEthernet0/2", Some("172.16.10.1/24"), AddressedBy::Configuration),
+        ],
+    );
+    router.translations.connections = Some(translations::tests::listing());
+    let list = router.parsed.config.acls.iter().find(|list| list.name == "OUTSIDE-IN").unwrap();
+    let counters = counter::names(list).into_iter().flatten();
+    let counted = counters.zip([1, 0, 1234]);
+    router.filtered =
+        counted.map(|(name, packets)| (name, Counted { packets, bytes: packets * 60 })).collect();
+    router
+}
+
+static SHARED: LazyLock<[Arc<Snapshot>; 4]> =
+    LazyLock::new(|| [new_hub(), new_spoke(), new_idle(), new_router()].map(Arc::new));
 
 static DESK: LazyLock<Desk> = LazyLock::new(crate::views::tests::desk);
 
@@ -417,6 +449,11 @@ pub(super) fn spoke() -> Arc<Snapshot> {
 /// The spoke before anything was sent.
 pub(super) fn idle() -> Arc<Snapshot> {
     Arc::clone(&SHARED[2])
+}
+
+/// A router that filters and translates.
+pub(super) fn router() -> Arc<Snapshot> {
+    Arc::clone(&SHARED[3])
 }
 
 /// What a command answers on a gateway, for a caller with a privilege.

@@ -3,7 +3,7 @@
 //! difference.
 
 use super::fixtures::{
-    answer, difference, hub, idle, interface, json, json_of, new_hub, snapshot, spoke, text, text_of,
+    answer, difference, hub, idle, interface, json, json_of, new_hub, router, snapshot, spoke, text, text_of,
 };
 use super::table::{self, ROWS, Run};
 use crate::base::format::Format;
@@ -45,6 +45,10 @@ const WITH_OPTIONS: &[&str] = &[
     "show crypto session local 10.48.67.181",
     "show ip access-lists 100",
     "show ip local pool ippool",
+    "show ip nat translations verbose",
+    "show ip nat translations tcp",
+    "show ip nat translations udp verbose",
+    "show ip nat translations icmp",
 ];
 
 /// Its text names this machine.
@@ -61,9 +65,14 @@ fn outputs() -> BTreeMap<PathBuf, String> {
     let mut files = BTreeMap::new();
     for command in all().filter(|command| command.starts_with("show") && *command != OF_THE_MACHINE) {
         let mut answered = false;
-        for (name, gateway) in [("hub", hub()), ("spoke", spoke()), ("idle", idle())] {
+        let gateways = [("hub", hub()), ("spoke", spoke()), ("idle", idle()), ("router", router())];
+        for (name, gateway) in gateways {
             // an idle spoke is of interest where tunnels are
             if name == "idle" && !command.contains("crypto") {
+                continue;
+            }
+            // and a router where packets are filtered and translated
+            if name == "router" && !command.contains("access-lists") && !command.contains(" nat ") {
                 continue;
             }
             // a name that only one of the gateways has is refused on the others
@@ -203,7 +212,7 @@ fn every_field_is_documented() {
             continue;
         };
         let mut fields = BTreeSet::new();
-        for gateway in [hub(), spoke(), idle()] {
+        for gateway in [hub(), spoke(), idle(), router()] {
             let rows: serde_json::Value = serde_json::from_str(&json(command, gateway)).unwrap();
             if command == OF_THE_MACHINE {
                 // the kinds of interfaces are keys too

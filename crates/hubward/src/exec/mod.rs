@@ -26,6 +26,7 @@ mod show_ipsec;
 mod show_isakmp;
 mod show_isakmp_config;
 mod show_map;
+mod show_nat;
 mod show_pool;
 mod show_route;
 mod show_session;
@@ -36,6 +37,7 @@ mod table;
 mod tests;
 #[cfg(test)]
 mod version_tests;
+mod why_packet;
 
 pub(crate) use table::{allowed_forms, find};
 

@@ -1,9 +1,12 @@
-//! `show access-lists` and `show ip access-lists`, with the packets that crypto access lists selected.
+//! `show access-lists` and `show ip access-lists`, with the packets that their lines met: those that
+//! SAs of crypto access lists carried, and those that interfaces filter. `clear access-list counters`.
 
 use crate::base::date::Date;
 use crate::base::format::Format;
 use crate::exec::command::{Arguments, Context, Output, shown};
 use crate::exec::layout::Layout;
+use crate::manage::desk::{Answers, Desk, Refusal};
+use crate::router::rules::counter;
 use crate::translate;
 use crate::views::snapshot::Snapshot;
 use hubward_config::acl::written;
@@ -23,6 +26,21 @@ pub(super) fn lists(context: &Context, arguments: &Arguments) -> Output {
 /// `show ip access-lists`
 pub(super) fn ip_lists(context: &Context, arguments: &Arguments) -> Output {
     shown(Acls::new(context, arguments, Families::Ipv4))
+}
+
+/// `clear access-list counters [NAME]`, `clear ip access-list counters [NAME]`
+pub(super) fn clear(desk: &Desk, arguments: &Arguments, _: &Answers<'_>) -> Result<String, Refusal> {
+    let only = arguments.get("name");
+    if let Some(name) = only {
+        let parsed = desk.views.parsed();
+        let config = &parsed.config;
+        if !config.acls.iter().chain(&config.ipv6_acls).any(|acl| acl.name == name) {
+            return Err(arguments.invalid("name"));
+        }
+    }
+    let cleared = desk.views.clear_access_list_counters(only);
+    cleared.map_err(|error| Refusal::Failed(format!("The kernel's counters were not cleared: {error}")))?;
+    Ok(String::new())
 }
 
 /// Whose lists are shown.
@@ -48,8 +66,8 @@ struct LineRow {
     sequence: Option<u32>,
     /// `permit ip 10.2.0.0 0.0.255.255 any`
     text: String,
-    /// Packets, in both directions, of SAs that the line selected; only lines of crypto access
-    /// lists that permit count.
+    /// Packets that an interface's access list let pass or dropped by the line, and those, in both
+    /// directions, of SAs that it selected.
     matches: u64,
 }
 
@@ -146,15 +164,17 @@ impl Layout for Acls {
         let hits = self.hits();
         wanted.map(move |acl| {
             // a remark is shown in the configuration only
-            let says = |entry: &&AclEntry| !matches!(entry.what, AclLine::Remark(_));
-            let line = |entry: &AclEntry| {
+            let says = |(entry, _): &(&AclEntry, _)| !matches!(entry.what, AclLine::Remark(_));
+            let line = |(entry, counter): (&AclEntry, Option<String>)| {
                 let permits = entry.rule().is_some_and(|rule| rule.permit);
                 let selectors = translate::selectors(config, entry).ok().filter(|_| permits);
                 let hit = |selector| hits.get(&(acl.name.clone(), selector)).copied();
+                let filtered = counter.and_then(|name| self.snapshot.filtered.get(&name));
+                let carried: u64 = selectors.into_iter().flatten().filter_map(hit).sum();
                 LineRow {
                     sequence: entry.sequence,
                     text: self.line(acl, entry),
-                    matches: selectors.into_iter().flatten().filter_map(hit).sum(),
+                    matches: carried.saturating_add(filtered.map_or(0, |counted| counted.packets)),
                 }
             };
             AclRow {
@@ -164,7 +184,7 @@ impl Layout for Acls {
                     AclKind::Extended => "extended",
                     AclKind::Ipv6 => "ipv6",
                 },
-                lines: acl.entries.iter().filter(says).map(line).collect(),
+                lines: acl.entries.iter().zip(counter::names(acl)).filter(says).map(line).collect(),
             }
         })
     }

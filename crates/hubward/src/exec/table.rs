@@ -4,8 +4,8 @@
 
 use super::{
     debug, lockout, manage, ping, show_acl, show_config, show_engine, show_failures, show_guard,
-    show_interface, show_ipsec, show_isakmp, show_isakmp_config, show_map, show_pool, show_route,
-    show_session, show_system, show_weak,
+    show_interface, show_ipsec, show_isakmp, show_isakmp_config, show_map, show_nat, show_pool, show_route,
+    show_session, show_system, show_weak, why_packet,
 };
 use crate::exec::command::{Arguments, Caller, Context, Output};
 use crate::manage::desk::{Answers, Desk, Outcome, PRIVILEGED, Refusal};
@@ -82,7 +82,22 @@ pub(crate) const ROWS: &[Row] = &[
         privilege: PRIVILEGED,
         run: Run::Tell(lockout::clear),
     },
+    manage("clear access-list counters [<name>]", show_acl::clear),
     manage("clear crypto guard [<network>]", show_guard::clear),
+    manage("clear ip access-list counters [<name>]", show_acl::clear),
+    manage("clear ip nat translation {*|forced}", show_nat::clear),
+    manage(
+        "clear ip nat translation inside <A.B.C.D:inside-global> <A.B.C.D:inside-local> [outside <A.B.C.D:outside-local> <A.B.C.D:outside-global>] [forced]",
+        show_nat::clear,
+    ),
+    manage(
+        "clear ip nat translation outside <A.B.C.D:outside-local> <A.B.C.D:outside-global> [forced]",
+        show_nat::clear,
+    ),
+    manage(
+        "clear ip nat translation {tcp|udp} inside <A.B.C.D:inside-global> <0-65535:global-port> <A.B.C.D:inside-local> <0-65535:local-port> [outside <A.B.C.D:outside-local> <0-65535:outside-local-port> <A.B.C.D:outside-global> <0-65535:outside-global-port>] [forced]",
+        show_nat::clear,
+    ),
     manage("reload", manage::reload),
     manage("write [memory]", manage::write),
     Row {
@@ -127,6 +142,8 @@ pub(crate) const ROWS: &[Row] = &[
     show("show ip arp", 1, show_route::arp),
     show("show ip interface [<IF:interface> [<UNIT:unit>]] [brief]", 1, show_interface::ip),
     show("show ip local pool [<name>]", 1, show_pool::pools),
+    show("show ip nat statistics", 1, show_nat::statistics),
+    show("show ip nat translations [icmp|tcp|udp|verbose]...", 1, show_nat::table),
     show("show ip route", 1, show_route::route),
     show("show logging", 1, show_system::logging),
     show("show privilege", 1, show_system::privilege),
@@ -135,8 +152,12 @@ pub(crate) const ROWS: &[Row] = &[
     show("show users", 1, show_system::users),
     show("show version", 1, show_system::version),
     show("why [<who>]", 1, show_failures::why),
+    show(
+        "why packet <A.B.C.D:from> <A.B.C.D:to> [{tcp|udp} [<0-65535:port>] [from <0-65535:sport>] [established]|icmp|esp|protocol <0-255:protocol>]",
+        1,
+        why_packet::packet,
+    ),
     show("write terminal", PRIVILEGED, show_config::running),
-    clear("clear access-list counters", Views::clear_access_list_counters),
     clear("clear counters", Views::clear_interface_counters),
     clear("clear crypto sa counters", Views::clear_sa_counters),
     clear("clear logging", Views::clear_log),
@@ -207,6 +228,14 @@ mod tests {
             ("sh cry ips sa", "show crypto ipsec sa"),
             ("SHOW CRYPTO SESSION REMOTE 10.1.1.1", "show crypto session remote 10.1.1.1"),
             ("cle cry sess", "clear crypto session"),
+            ("cle acc c", "clear access-list counters"),
+            ("cle ip acc c DMZ-IN", "clear ip access-list counters DMZ-IN"),
+            ("cle ip nat tr *", "clear ip nat translation *"),
+            ("sh ip nat tr tc ver", "show ip nat translations tcp verbose"),
+            (
+                "cle ip nat tr tcp ins 203.0.113.2 1025 10.1.1.10 80",
+                "clear ip nat translation tcp inside 203.0.113.2 1025 10.1.1.10 80",
+            ),
             ("wr t", "write terminal"),
             ("show  version ", "show version"),
         ] {

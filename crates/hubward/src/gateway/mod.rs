@@ -37,6 +37,7 @@ use crate::machine::dhcp_server::Servers;
 use crate::machine::plan::Carrier;
 use crate::plane::Plane;
 use crate::plane::kernel::{Link, Links};
+use crate::router::{self, Router};
 use crate::supervise::{self, Heart};
 use crate::translate::{self, Addresses, ReverseRoute, Translation};
 use crate::views::Views;
@@ -81,6 +82,8 @@ pub(crate) struct Gateway {
     pub(crate) reports: Reports,
     /// What keeps cleartext in.
     pub(crate) guard: Guard,
+    /// Access lists of interfaces and address translation.
+    pub(crate) router: Router,
     /// The networks behind the tunnels.
     pub(crate) networks: Networks,
     pub(crate) known: KnownPeers,
@@ -200,6 +203,7 @@ impl Drives for Gateway {
     fn turn(&mut self) -> anyhow::Result<Option<End>> {
         self.leases_of_interfaces();
         self.effects();
+        self.router.hear(self.machine.names());
         Ok(None)
     }
 
@@ -262,6 +266,7 @@ impl Gateway {
             }
         }
         self.with_guard(Guard::set_or_tell);
+        self.with_router(Router::set_or_tell);
     }
 
     /// The path of a datagram: the interface with a crypto map at whose address it arrived. Several
@@ -475,6 +480,7 @@ impl Gateway {
         self.reports.all(&mut self.engine, &self.shared.sad);
         self.with_guard(Guard::every_second);
         self.tell_of_the_guard();
+        self.with_router(Router::every_second);
         self.hear();
         let changes = std::mem::take(&mut self.heard);
         if !self.machine.caused(&changes) {
@@ -548,6 +554,13 @@ impl Gateway {
         let leased = guard::leased(self.machine.names(), &self.machine.leases);
         let here = Here { names: self.machine.names(), leased: &leased, absent: &[] };
         act(&mut self.guard, &self.parsed, here)
+    }
+
+    /// Calls `act` with the router's table, which depends on the same.
+    fn with_router<T>(&mut self, act: impl FnOnce(&mut Router, &Parsed, router::rules::Here<'_>) -> T) -> T {
+        let leased = guard::leased(self.machine.names(), &self.machine.leases);
+        let here = router::here(&self.parsed.config, self.machine.names(), &leased, self.machine.tun());
+        act(&mut self.router, &self.parsed, here)
     }
 
     fn tell_of_the_guard(&mut self) {
@@ -636,14 +649,19 @@ impl Gateway {
         Ok(Resolved::new(parsed, status, self.choices.overlap.into()))
     }
 
-    /// Checks that the machine and the data plane can do it. The guard comes last, because it is
-    /// the first change: it closes what must not leave in clear meanwhile.
+    /// Checks that the machine and the data plane can do it. The guard and the router's table come
+    /// last, because they are the first change: they close what must not pass meanwhile.
     fn prepare(&mut self, resolved: Resolved) -> anyhow::Result<Ready> {
         let machine = self.machine.prepare(&resolved.parsed.config)?;
         self.plane.can_do(resolved.translation.policy())?;
         let leased = guard::leased(&machine.faces.names, &self.machine.leases);
         let here = Here { names: &machine.faces.names, leased: &leased, absent: &[] };
         self.guard.set(&resolved.parsed, here)?;
+        let here = router::here(&resolved.parsed.config, &machine.faces.names, &leased, self.machine.tun());
+        if let Err(error) = self.router.set(&resolved.parsed, here) {
+            self.with_guard(Guard::set_or_tell);
+            return Err(error);
+        }
         Ok(Ready { resolved, machine })
     }
 

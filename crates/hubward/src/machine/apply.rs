@@ -474,6 +474,14 @@ impl Machine {
         &self.faces.names
     }
 
+    /// The TUN to and from the tunnels, unless the kernel is the data plane.
+    pub(crate) fn tun(&self) -> Option<&str> {
+        match &self.carrier {
+            Carrier::Tun { name, .. } => Some(name),
+            Carrier::Kernel => None,
+        }
+    }
+
     /// Whether the addresses of the interfaces are left alone (`--no-addresses`).
     pub(crate) fn keeps_addresses(&self) -> bool {
         self.keep_addresses

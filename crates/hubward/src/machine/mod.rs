@@ -9,6 +9,7 @@ pub(crate) mod execute;
 pub(crate) mod faces;
 mod line_state;
 pub(crate) mod plan;
+mod published;
 pub(crate) mod reverse;
 pub(crate) mod routes;
 pub(crate) mod seen;

@@ -3,6 +3,7 @@
 
 use crate::machine::capture::{Captures, CryptoLinks, ReversePath};
 use crate::machine::faces::{self, LOOPBACK, MadeLink, MadeLinks};
+use crate::machine::published;
 use crate::machine::reverse::{Answer, ReverseRoutes};
 use crate::machine::routes::{self, Statics};
 use crate::machine::seen::Seen;
@@ -253,7 +254,7 @@ fn base(now: &Situation<'_>, leases: &BTreeMap<String, Lease>, seen: &Seen, stan
         links: links(now, seen),
         addresses: addresses(now, leases),
         tun: now.carrier.tun(),
-        settings: settings(now.carrier),
+        settings: settings(now),
         rules: vec![owned::capture_rule(Family::V4)],
         ..Plan::default()
     };
@@ -334,16 +335,38 @@ fn addresses(now: &Situation<'_>, leases: &BTreeMap<String, Lease>) -> Vec<(Stri
         }
     }
     wanted.extend(leases.iter().map(|(name, lease)| (name.clone(), IpNet::V4(lease.address))));
+    if !now.keep_addresses {
+        let published = published::addresses(now.config, now.names, leases);
+        let new: Vec<_> = published.into_iter().filter(|new| !wanted.contains(new)).collect();
+        wanted.extend(new);
+    }
     wanted
 }
 
-fn settings(carrier: &Carrier) -> BTreeMap<Setting, &'static str> {
-    let of_carrier = match carrier {
+fn settings(now: &Situation<'_>) -> BTreeMap<Setting, &'static str> {
+    let of_carrier = match now.carrier {
         Carrier::Tun { name, .. } => (Setting::RpFilter(name.clone()), "0"),
         // the kernel sends one acquire for an SA, and another only after this many seconds
         Carrier::Kernel => (Setting::XfrmAcquireExpires, "1"),
     };
-    [(Setting::IpForward, "1"), of_carrier].into()
+    let mut settings = BTreeMap::from([(Setting::IpForward, "1"), of_carrier]);
+    let links = |is: fn(&Interface) -> bool| {
+        let open = now.config.interfaces.iter().filter(move |one| !one.shutdown && is(one));
+        open.filter_map(|one| now.names.get(&one.name).cloned())
+    };
+    // a link sends redirects if it or "all" says so
+    let silent: Vec<String> = links(|one| one.no_redirects).collect();
+    if !silent.is_empty() {
+        settings.insert(Setting::SendRedirects("all".into()), "0");
+        settings.extend(silent.into_iter().map(|link| (Setting::SendRedirects(link), "0")));
+    }
+    // the kernel asks the link by which a packet comes, IOS that by which it leaves: the packet
+    // filter decides between those
+    if links(|one| one.directed_broadcast.is_some()).next().is_some() {
+        settings.insert(Setting::ForwardBroadcasts("all".into()), "1");
+        settings.extend(links(|_| true).map(|link| (Setting::ForwardBroadcasts(link), "1")));
+    }
+    settings
 }
 
 /// The links of the crypto interfaces that are not shut.
@@ -570,7 +593,7 @@ fn guarded<'a>(now: &Situation<'a>) -> impl Iterator<Item = &'a String> {
 /// The settings that a plan for a situation is compared with.
 pub(crate) fn settings_of(now: &Situation<'_>) -> Vec<Setting> {
     let filters = guarded(now).cloned().map(Setting::RpFilter);
-    settings(now.carrier).into_keys().chain(filters).collect()
+    settings(now).into_keys().chain(filters).collect()
 }
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ impl ReverseRoutes {
                 hops.insert(net, Hop { metric: route.metric, interface, gateway: route.gateway });
             }
         }
-        let answering = |one: &&Interface| !one.shutdown && !one.no_proxy_arp;
+        let answering = |one: &&Interface| !one.shutdown && !one.no_proxy_arp && !config.proxy_arp_off;
         let lans = config.interfaces.iter().filter(answering).filter_map(|one| {
             let name = names.get(&one.name)?;
             Some((seen.link(name).filter(|link| !link.loopback)?.index, name))

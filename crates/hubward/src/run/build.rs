@@ -26,6 +26,7 @@ use crate::machine::dhcp::Clients;
 use crate::machine::dhcp_server::Servers;
 use crate::machine::plan::Carrier;
 use crate::plane::Plane;
+use crate::router::{self, Router};
 use crate::run::arguments::Arguments;
 use crate::supervise::Supervisor;
 use crate::translate::{self, Translation};
@@ -111,6 +112,9 @@ pub(crate) fn build(
     if !plane.is_kernel() {
         machine.carry_by(Carrier::Tun { index: tun.index(), name: tun.name().to_string() });
     }
+    // before anything is forwarded
+    let here = router::here(&parsed.config, machine.names(), &[], machine.tun());
+    let router = Router::set_up(&parsed, here)?;
     let Prepared { faces, addresses, reserved } = machine.prepare(&parsed.config)?;
     machine.adopt(faces, &[]);
     let policy = translation.on(&addresses, reserved);
@@ -176,6 +180,7 @@ pub(crate) fn build(
         logging,
         reports: Reports::default(),
         guard,
+        router,
         networks: Networks::default(),
         known,
         memory: Memory::default(),

@@ -10,6 +10,7 @@ use crate::guard::rules::{CLIENT, GRANTED, Here, TABLE};
 use crate::guard::{Guard, View, ranges};
 use crate::machine::faces::{Cards, Faces, Kinds};
 use crate::machine::view::Names;
+use crate::router;
 use anyhow::{Context as _, bail};
 use hubward_config::model::Config;
 use hubward_config::verdict::leave_out;
@@ -116,8 +117,15 @@ pub(crate) fn release(socket: &Path) -> anyhow::Result<ExitCode> {
         Some(kept_in) => say(&farewell(&kept_in)),
         None => say("There is no guard.\n"),
     }
+    if filters.remove(router::rules::TABLE)? {
+        say(UNFILTERED);
+    }
     Ok(ExitCode::SUCCESS)
 }
+
+/// What is open once the router's table is removed.
+const UNFILTERED: &str =
+    "Access lists and address translation are removed: nothing is filtered or translated any more.\n";
 
 /// `hubward release --show`: prints what the guard keeps in, read from the kernel, whether or not a
 /// gateway runs.
@@ -157,7 +165,11 @@ pub(crate) fn release_at_the_terminal() {
     let removed = || -> anyhow::Result<Option<BTreeSet<String>>> {
         let filters = Nftables::open()?;
         let kept_in = kept_in(&filters, TABLE)?;
-        Ok(filters.remove(TABLE)?.then_some(kept_in))
+        let removed = filters.remove(TABLE)?.then_some(kept_in);
+        if filters.remove(router::rules::TABLE)? {
+            complain(UNFILTERED);
+        }
+        Ok(removed)
     };
     match removed() {
         Ok(Some(kept_in)) => complain(&format!("{}(--guard leaves it in place.)\n", farewell(&kept_in))),

@@ -74,17 +74,12 @@ fn permits(config: &Config, list: &str, from: IpAddr) -> bool {
 /// Whether anybody could log in by SSH.
 pub(crate) fn opens(config: &Config) -> bool {
     vty_lines(config).any(|number| takes_ssh(&line(config, number)))
-        && config.users.iter().any(|user| may_log_in(config, user))
-}
-
-/// A user that was made for the router, and not only for Xauth.
-fn may_log_in(config: &Config, user: &User) -> bool {
-    user.privilege.is_some() || config.ssh.keys.iter().any(|key| key.user == user.name)
+        && config.users.iter().any(|user| config.may_log_in(user))
 }
 
 /// A user of the router.
 pub(super) fn user<'c>(config: &'c Config, name: &str) -> Option<&'c User> {
-    config.users.iter().find(|user| user.name == name && may_log_in(config, user))
+    config.users.iter().find(|user| user.name == name && config.may_log_in(user))
 }
 
 /// Checks a password as the line wants it. Takes its time on purpose, and as much for an unknown

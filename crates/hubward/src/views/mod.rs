@@ -11,11 +11,14 @@ use crate::dataplane::offload::Offloads;
 use crate::log::logging::Logging;
 use crate::log::monitors::Monitors;
 use crate::machine::view::{Names, Static};
+use crate::router::rules::{TABLE, counter};
+use crate::router::translations;
 use crate::views::snapshot::{Cleared, Dropped, Flow, Pair, Snapshot, Traffic};
 use crate::why::record::Record;
 use crate::{guard, plane, translate};
 use hubward_config::Parsed;
 use hubward_linux::netlink::Netlink;
+use hubward_linux::nftables::Nftables;
 use hubward_linux::{clock, link, neighbour, route};
 use hubward_proto::esp::sad::{Halves, Sad};
 use hubward_proto::flow::selector::Selector;
@@ -56,6 +59,8 @@ pub(crate) struct Views {
     /// What the file of the startup configuration had in it when we read or wrote it last.
     saved: Mutex<Arc<str>>,
     started: Instant,
+    /// What `show ip nat` is made of.
+    translations: translations::View,
     /// The log.
     pub(crate) logging: Arc<Logging>,
     /// Who has to wait until a password is checked.
@@ -204,6 +209,7 @@ impl Views {
             file,
             saved,
             started: now(),
+            translations: translations::View::default(),
             monitors: Arc::clone(&logging.monitors),
             logging,
             lockout: Lockout::default(),
@@ -302,16 +308,30 @@ impl Views {
         self.ordered();
     }
 
-    /// `clear access-list counters`
-    pub(crate) fn clear_access_list_counters(&self) {
+    /// `clear access-list counters [NAME]`. An error is the kernel's, of the lists that filter.
+    pub(crate) fn clear_access_list_counters(&self, only: Option<&str>) -> Result<(), hubward_linux::Error> {
         let now = now();
+        let is_meant = |name: &str| only.is_none_or(|only| only == name);
         let mut told = locked(&self.told);
-        told.hits.clear();
+        let told = &mut *told;
+        told.hits.retain(|(acl, _), _| !is_meant(acl));
         for (id, halves) in self.sad.pairs() {
-            told.cleared.entry(id).or_default().selected = Traffic::of(&halves, now).packets();
+            let config = &told.parsed.config;
+            let view = told.children.get(&id);
+            let line = view.and_then(|view| translate::acl_line(config, &view.service, &view.sa.selector));
+            if line.map_or(only.is_none(), |(acl, _)| is_meant(&acl.name)) {
+                told.cleared.entry(id).or_default().selected = Traffic::of(&halves, now).packets();
+            }
         }
-        drop(told);
+        let lists = told.parsed.config.acls.iter().filter(|list| is_meant(&list.name));
+        let counters: Vec<_> = lists.flat_map(counter::names).flatten().collect();
+        let filters = Nftables::open()?;
+        // most gateways filter nothing
+        if filters.exists(TABLE)? {
+            filters.reset_counters(TABLE, counters.iter().map(String::as_str))?;
+        }
         self.ordered();
+        Ok(())
     }
 
     /// `clear counters`
@@ -443,6 +463,8 @@ impl Views {
                 .filter(|route| route.table == route::MAIN)
                 .collect(),
             statics,
+            filtered: Nftables::open().and_then(|filters| filters.named_counters(TABLE)).unwrap_or_default(),
+            translations: self.translations.clone(),
             guard,
             neighbours: machine.and_then(|netlink| neighbour::list(netlink).ok()).unwrap_or_default(),
             drops: Dropped {

@@ -6,10 +6,12 @@ use crate::base::lockout::LockedOut;
 use crate::dataplane::offload;
 use crate::log::buffer::Logged;
 use crate::machine::view::{InterfaceView, Static};
+use crate::router::translations;
 use crate::why::failure::Failure;
 use crate::{guard, plane};
 use hubward_config::Parsed;
 use hubward_linux::neighbour::Neighbour;
+use hubward_linux::nftables::Counted;
 use hubward_linux::route::Route;
 use hubward_proto::esp::sa::Direction;
 use hubward_proto::esp::sad::{Halves, Sa};
@@ -56,6 +58,10 @@ pub(crate) struct Snapshot {
     pub(crate) routes: Vec<Route>,
     /// The static routes of the configuration.
     pub(crate) statics: Arc<Vec<Static>>,
+    /// What the counters of access lists' lines have met, by their names in the kernel.
+    pub(crate) filtered: BTreeMap<String, Counted>,
+    /// What `show ip nat` is made of.
+    pub(crate) translations: translations::View,
     /// What must not leave unencrypted.
     pub(crate) guard: Arc<guard::View>,
     pub(crate) neighbours: Vec<Neighbour>,

@@ -26,6 +26,7 @@ pub(crate) mod recording;
 mod rivals;
 #[cfg(test)]
 mod tests;
+pub(crate) mod way;
 mod words;
 #[cfg(test)]
 mod world;

@@ -29,6 +29,11 @@ pub struct Ipv4<'a> {
 impl<'a> Ipv4<'a> {
     /// Checks version, header length and total length; bytes after the total length are ignored.
     pub fn parse(bytes: &'a [u8]) -> Option<Self> {
+        Self::parse_start(bytes).filter(|view| view.bytes.len() == view.total())
+    }
+
+    /// The same of a packet whose end may be missing, as in a log: the payload is what there is.
+    pub fn parse_start(bytes: &'a [u8]) -> Option<Self> {
         let header = bytes.first_chunk::<20>()?;
         let [first, _, high, low, ..] = *header;
         let header_len = usize::from(first & 15) * 4;
@@ -36,7 +41,14 @@ impl<'a> Ipv4<'a> {
         if first >> 4 != 4 || header_len < 20 || total < header_len {
             return None;
         }
-        Some(Self { bytes: bytes.get(..total)?, header, header_len })
+        let bytes = bytes.get(..total).unwrap_or(bytes);
+        (bytes.len() >= header_len).then_some(Self { bytes, header, header_len })
+    }
+
+    /// The total length of the packet.
+    fn total(&self) -> usize {
+        let [_, _, high, low, ..] = *self.header;
+        usize::from(u16::from_be_bytes([high, low]))
     }
 
     /// The packet without the bytes after it.
@@ -78,6 +90,13 @@ impl<'a> Ipv4<'a> {
     pub fn destination(&self) -> Ipv4Addr {
         let [.., a, b, c, d] = *self.header;
         Ipv4Addr::new(a, b, c, d)
+    }
+
+    /// Type and code of an ICMP message; a later fragment has none.
+    pub fn icmp(&self) -> Option<(u8, u8)> {
+        let has = self.protocol() == protocol::ICMP && !self.later_fragment();
+        let [kind, code] = *self.payload().first_chunk::<2>().filter(|_| has)?;
+        Some((kind, code))
     }
 
     /// Header length in bytes.
@@ -168,6 +187,20 @@ mod tests {
         assert_eq!((view.source(), view.destination(), view.tos()), (a, b, 0xb8));
         assert_eq!((view.flow().source_port, view.flow().destination_port), (Some(53), Some(8080)));
         assert_eq!(checksum(&packet[..20]), 0);
+    }
+
+    #[test]
+    fn the_end_of_a_packet_may_be_missing_where_that_is_said() {
+        let (a, b) = (Ipv4Addr::new(10, 1, 1, 1), Ipv4Addr::new(10, 2, 2, 2));
+        let mut packet = header(a, b, protocol::ICMP, 0, 100).to_vec();
+        packet.extend([8, 0, 0, 0]);
+        assert!(Ipv4::parse(&packet).is_none());
+        let view = Ipv4::parse_start(&packet).unwrap();
+        assert_eq!((view.destination(), view.icmp(), view.payload().len()), (b, Some((8, 0)), 4));
+        assert_eq!(Ipv4::parse_start(&packet[..20]).unwrap().icmp(), None);
+        assert!(Ipv4::parse_start(&packet[..19]).is_none());
+        packet[0] = 0x4f;
+        assert!(Ipv4::parse_start(&packet).is_none(), "a header of 60 bytes");
     }
 
     /// RFC 1071 section 3, and every length compared with a plain sum.

@@ -396,9 +396,7 @@ fn routes_and_reloads(lab: &Lab) -> Result<()> {
     let config = config()?;
     let mut site = Site::build(lab, &unit(&binary()?, config.clone()), own)?;
     let dangling = edit(&config, " set isakmp-profile L2L\n match", " set isakmp-profile NOBODY\n match")?;
-    let unenforced =
-        edit(&config, "  crypto map mymap\n", "  crypto map mymap\n  ip access-group OUTSIDE-IN in\n")?;
-    let unenforced = format!("ip access-list extended OUTSIDE-IN\n deny ip any any\n{unenforced}");
+    let unenforced = edit(&config, "  crypto map mymap\n", "  crypto map mymap\n  ip inspect FW in\n")?;
     let syntax = edit(&config, "ip route 0.0.0.0 0.0.0.0 10.48.66.181", "ip route 0.0.0.0 0.0.0.0")?;
     let prose = "Dear colleague,\nthe configuration of the hub follows tomorrow.\n".to_owned();
     let stays = || Expect::Stays { told: Some("the old configuration stays") };

@@ -220,7 +220,7 @@ fn granted(lab: &Lab) -> Result<()> {
     hub.process().kill9()?;
     stage.stays_in("after kill -9", &[SPOKE_HOST])?;
     // a refused start, and a file that is not a configuration, leave what was there
-    let refused = edit(&config, "  crypto map mymap\n", "  ip access-group 104 in\n  crypto map mymap\n")?;
+    let refused = edit(&config, "  crypto map mymap\n", "  ip inspect FW in\n  crypto map mymap\n")?;
     let prose = "Dear colleague,\nthe configuration of the hub follows tomorrow.\n";
     for text in [refused.as_str(), prose] {
         let (status, out, err) =
@@ -279,7 +279,7 @@ fn boot(lab: &Lab) -> Result<()> {
     let refused = edit(
         &protecting()?,
         "  crypto map mymap\n!\ninterface",
-        "  ip access-group 104 in\n  crypto map mymap\n!\ninterface",
+        "  ip inspect FW in\n  crypto map mymap\n!\ninterface",
     )?;
     let protected = [STATIC, DYNAMIC, POOL_FIRST];
     stage.leaves("before", &protected)?;

@@ -42,6 +42,8 @@ mod restart;
 mod rows;
 mod scene;
 mod shows;
+mod site;
+mod site_changes;
 mod soak;
 mod spoke_dhcp;
 mod terminal;
@@ -85,6 +87,8 @@ const BUSY: &[&str] = &[
     "path_mtu::",
     "rekey::a_volume_",
     "rekey::strongswan_renews_phase_2_thirty_times",
+    "site::",
+    "site_changes::",
     "soak::",
 ];
 
@@ -116,6 +120,8 @@ fn main() {
         ("rekey", rekey::CASES),
         ("closed_corpus", closed_corpus::CASES),
         ("headquarters", headquarters::CASES),
+        ("site", site::CASES),
+        ("site_changes", site_changes::CASES),
         ("crash", crash::CASES),
         ("restart", restart::CASES),
         ("loss", loss::CASES),

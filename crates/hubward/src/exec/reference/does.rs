@@ -17,6 +17,10 @@ pub(super) const EXEC: &[(&str, &str)] = &[
     ("clear crypto sa", "Deletes the IPsec SAs of one peer, or all, and notifies the peers."),
     ("clear crypto sa counters", "Resets the packet counters of IPsec SAs."),
     ("clear crypto session", "Deletes both phases' SAs of one peer, or of all, and notifies the peers."),
+    ("clear ip access-list counters", "Resets the match counters of access lists."),
+    ("clear ip nat translation", "Removes translations of addresses: all, or those of the addresses named."),
+    ("clear ip nat translation inside", "Removes those of an inside address."),
+    ("clear ip nat translation outside", "Removes those with an outside address."),
     ("clear logging", "Clears the log buffer."),
     (
         "configure replace",
@@ -40,7 +44,10 @@ pub(super) const EXEC: &[(&str, &str)] = &[
         "show aaa local user lockout",
         "Who is locked out after wrong passwords (SSH, `enable`, Xauth), and until when.",
     ),
-    ("show access-lists", "Access lists, with the packets that SAs of their lines carried."),
+    (
+        "show access-lists",
+        "Access lists, with the packets that met their lines: those that they filtered, and those that SAs of their lines carried.",
+    ),
     ("show archive", "The archive of configurations, which is always empty."),
     (
         "show archive config differences",
@@ -77,10 +84,15 @@ pub(super) const EXEC: &[(&str, &str)] = &[
     ("show debugging", "What is being debugged."),
     ("show history", "The lines typed in this session."),
     ("show interfaces", "Interfaces with their counters."),
-    ("show ip access-lists", "IP access lists, with the packets that SAs of their lines carried."),
+    (
+        "show ip access-lists",
+        "IP access lists, with the packets that met their lines: those that they filtered, and those that SAs of their lines carried.",
+    ),
     ("show ip arp", "Neighbours by their hardware address."),
     ("show ip interface", "Interfaces with their addresses and crypto maps."),
     ("show ip local pool", "Address pools and how much of them is in use."),
+    ("show ip nat statistics", "How many translations there are, by which rules and with which addresses."),
+    ("show ip nat translations", "Translations of addresses: connections, addresses of pools, static rules."),
     ("show ip route", "The routing table."),
     ("show logging", "How the log is kept, and its buffer."),
     ("show privilege", "The privilege level of this session."),
@@ -223,7 +235,21 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
             ("ip dhcp pool", "Enters a pool of the DHCP server."),
             ("ip domain name", "The same, as newer releases write it."),
             ("ip domain-name", "The domain that `crypto isakmp identity hostname` sends after the name."),
+            ("ip local policy route-map", "Routes the router's own packets by a route map."),
             ("ip local pool", "Addresses for VPN clients. `group` is ignored, with a warning."),
+            (
+                "ip nat inside source",
+                "Translates the sources of what a list or a route map permits, from inside to outside: to the address of an interface, or to those of a pool, with `overload` many to one. `reversible` and `redundancy` are ignored, with a warning; so are rules of a VRF.",
+            ),
+            (
+                "ip nat inside source static",
+                "Translates one inside address, network or port to one outside, in both directions; with a route map only what it permits. `no-payload` is ignored, with a warning.",
+            ),
+            (
+                "ip nat pool",
+                "Addresses for translation: a range, or without one, ranges in the mode that it enters. `rotary` is ignored, with a warning.",
+            ),
+            ("ip nat translation", "How long a translation lasts that is not used, by protocol."),
             ("ip route", "A static route. `track` is ignored, with a warning; so are routes of a VRF."),
             ("ip routing", "Packets are always forwarded; `no ip routing` is reported as having no effect."),
             ("ip ssh authentication-retries", "Attempts that one SSH connection may make; 3 by default."),
@@ -252,6 +278,11 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
                 "object-group service",
                 "Enters a group of services, which lines of extended access lists name.",
             ),
+            ("ip arp proxy disable", "No interface answers for clients whose addresses are in its network."),
+            (
+                "route-map",
+                "Enters an entry of a route map, 10 without a number. Address translation and policy routing use it; routing protocols are not implemented.",
+            ),
             ("service dhcp", "The DHCP server is on; with `no service dhcp` it assigns nothing."),
             (
                 "service password-encryption",
@@ -268,6 +299,10 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
                 "username",
                 "A local user, for Xauth; with a `privilege`, or a public key, for logins as well. A `secret` entered in clear text at a console is stored as type 9. `autocommand`, `access-class`, `view`, `one-time` and `aaa` are not enforced and prevent the start.",
             ),
+            (
+                "version",
+                "The release of the configuration: older ones filter again what comes out of a tunnel.",
+            ),
         ],
     ),
     (
@@ -280,12 +315,37 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
                 "Makes a sub-interface of a VLAN: a link that Hubward makes on that of the interface, or with `native` that link itself. Two tags (`second-dot1q`) are not implemented.",
             ),
             (
+                "ip access-group",
+                "Filters what comes in or goes out by a list; without a direction, what goes out.",
+            ),
+            (
                 "ip address",
                 "The address, static or by DHCP, and further ones with `secondary`. `negotiated` and `pool` need PPP and are not implemented.",
             ),
             (
+                "ip directed-broadcast",
+                "Forwards broadcasts to the network, all or those that a list permits.",
+            ),
+            ("ip mtu", "The greatest IP packet."),
+            ("ip nat", "The side of address translation that the interface is on."),
+            (
+                "ip policy route-map",
+                "Routes what comes in by a route map: by `match ip address` and `match length`, to next hops or interfaces. What else such a map matches or sets prevents the start; marks are not set.",
+            ),
+            (
                 "ip proxy-arp",
                 "Answers on this interface for clients whose addresses are in its network, while they are connected. This is the default; nothing else is answered for.",
+            ),
+            ("ip redirects", "Sends ICMP redirects."),
+            ("ip tcp adjust-mss", "The greatest segment of TCP connections through the interface."),
+            ("ip unreachables", "Sends ICMP unreachables."),
+            (
+                "ip verify unicast reverse-path",
+                "Drops packets whose sources are not reachable by this interface, as older releases write it: the default route counts. A list makes exceptions.",
+            ),
+            (
+                "ip verify unicast source reachable-via",
+                "Drops packets whose sources are not reachable, by this interface (`rx`) or by any. A list makes exceptions. `l2-src` is not enforced and prevents the start.",
             ),
             (
                 "ip virtual-reassembly",
@@ -295,6 +355,7 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
                 "ip vrf forwarding",
                 "There is only the global table: prevents the start; if it is allowed, the interface is shut down.",
             ),
+            ("mtu", "The greatest packet of the link."),
             ("shutdown", "Shuts the interface down."),
             ("vrf forwarding", "The same, as newer releases write it."),
         ],
@@ -378,6 +439,7 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
                 "reverse-route",
                 "Routes to the peer's networks while an SA exists; with `static` always. Other options (`remote-peer`, …) are ignored, with a warning.",
             ),
+            ("set ip access-group", "Filters what goes into the entry's tunnels, or comes out of them."),
             ("set isakmp-profile", "The entry serves only peers of this profile."),
             ("set peer", "The peer, by address; several are tried in turn. Names are not resolved."),
             ("set pfs", "Perfect forward secrecy with this group. Group 24 is not implemented."),
@@ -398,6 +460,7 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
                 "reverse-route",
                 "Routes to the peer's networks while an SA exists. Options other than `static`, which changes nothing here, are ignored, with a warning.",
             ),
+            ("set ip access-group", "Filters what goes into the entry's tunnels, or comes out of them."),
             ("set isakmp-profile", "The entry serves only peers of this profile."),
             (
                 "set pfs",
@@ -543,6 +606,35 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
             ("key-hash", "A public key by its MD5 fingerprint."),
             ("key-string", "A public key in base64, over as many lines as needed, until `exit`."),
             ("username", "Continues with another user."),
+        ],
+    ),
+    ("Addresses of a NAT pool", &[("address", "A range of addresses.")]),
+    (
+        "Route map entry",
+        &[
+            (
+                "continue",
+                "Goes on with another entry; nothing here does, and a use of the map prevents the start.",
+            ),
+            (
+                "match",
+                "What routing protocols match. A translation or policy that uses the map prevents the start: it is not known what it means.",
+            ),
+            ("match interface", "Interfaces by which a packet leaves; for address translation."),
+            (
+                "match ip address",
+                "Access lists of packets. With `prefix-list` it is of routing protocols, as any other `match`.",
+            ),
+            ("match ip next-hop", "Access lists of the next hop's address; for address translation."),
+            ("match length", "Lengths of packets."),
+            (
+                "set",
+                "What routing protocols set. Policy routing by it prevents the start, but for marks (`ip precedence`, …), which are not set.",
+            ),
+            ("set default interface", "Interfaces for packets that only the default route leads."),
+            ("set interface", "Interfaces by which packets leave: the first that is up."),
+            ("set ip default next-hop", "Next hops for packets that only the default route leads."),
+            ("set ip next-hop", "Next hops: the first that is reachable."),
         ],
     ),
 ];

@@ -1,0 +1,89 @@
+//! Commands at the console: whatever is typed, what is written down is a configuration that a
+//! router would print.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use hubward_config::edit::{Position, RawEnd, enter};
+use hubward_config::parse;
+
+/// A session in configuration mode.
+struct Console {
+    text: String,
+    position: Position,
+}
+
+impl Console {
+    fn at(text: &str) -> Self {
+        Self { text: text.into(), position: Position::default() }
+    }
+
+    /// Whether a line is taken.
+    fn line(&mut self, line: &str) -> bool {
+        let Ok(change) = enter(&self.text, &self.position, line) else { return false };
+        self.position = change.position;
+        self.text = change.text.unwrap_or_else(|| std::mem::take(&mut self.text));
+        true
+    }
+}
+
+/// The commands of the list, each with the line that opens its mode.
+fn commands() -> impl Iterator<Item = (Option<&'static str>, &'static str)> {
+    let lists = [include_str!("data/commands.txt"), include_str!("data/restricts.txt")];
+    let lines = lists.into_iter().flat_map(str::lines);
+    let lines = lines.filter(|line| !line.starts_with('#') && !line.is_empty());
+    lines.map(|line| line.split_once(" :: ").map_or((None, line), |(opener, line)| (Some(opener), line)))
+}
+
+/// Typed, taken away and set to its default, each command leaves no line that IOS never prints.
+#[test]
+fn no_line_is_left_that_ios_never_prints() {
+    let mut wrong = Vec::new();
+    for (opener, line) in commands().filter(|(_, line)| RawEnd::of(line).is_none()) {
+        for typed in [
+            vec![line.to_string(), format!("default {line}")],
+            vec![format!("default {line}")],
+            vec![line.to_string(), format!("no {line}"), format!("default {line}")],
+            vec![format!("no {line}"), format!("default {line}")],
+            vec![line.to_string(), "do show clock".to_string(), "exit".to_string()],
+        ] {
+            let mut console = Console::at("hostname A\nend\n");
+            if !opener.is_none_or(|opener| console.line(opener)) {
+                wrong.push(format!("{opener:?} is refused"));
+                continue;
+            }
+            for line in &typed {
+                console.line(line);
+            }
+            let stray = console.text.lines().find(|line| {
+                let line = line.trim();
+                ["default ", "do ", "exit"].iter().any(|word| line.starts_with(word))
+                    && !line.starts_with("exit-")
+            });
+            if let Some(stray) = stray {
+                wrong.push(format!("{opener:?} {typed:?}: `{stray}`"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of them: {}", wrong.len(), wrong.join("\n"));
+}
+
+/// What a router refuses is refused, and not kept as a line without effect.
+#[test]
+fn no_line_is_taken_that_ios_refuses() {
+    for line in [
+        "interface GigabitEthernet",
+        "interface Loopback",
+        "interface range Vlan",
+        "login local",
+        "default no service dhcp",
+        "no no service dhcp",
+        "exit-address-family",
+    ] {
+        let mut console = Console::at("hostname A\nend\n");
+        assert!(!console.line(line), "{line}: {}", console.text);
+        assert_eq!(console.text, "hostname A\nend\n", "{line}");
+    }
+    // the same in a file has no effect, and is told
+    let told = parse("interface GigabitEthernet\n ip access-group 3 in\n").diagnostics;
+    assert!(told.iter().any(|told| told.line == 1) && told.iter().any(|told| told.line == 2), "{told:?}");
+    assert!(parse("interface GigabitEthernet\n").config.interfaces.is_empty());
+}

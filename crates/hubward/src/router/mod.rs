@@ -1,0 +1,185 @@
+//! What a router does to packets besides routing and IPsec. The kernel does the work; the rules are
+//! made from the configuration ([`rules`]), and are one table of nftables that is changed in one
+//! transaction. It stays when the program ends, as the guard does: a filter that ends with its
+//! program would open what it closes.
+
+pub(crate) mod log;
+pub(crate) mod rules;
+pub(crate) mod translations;
+
+use crate::base::clock::now;
+use crate::base::date::Date;
+use crate::base::store::wall_clock;
+use crate::machine::view::Names;
+use anyhow::Context as _;
+use hubward_config::Parsed;
+use hubward_config::model::{Config, Moment};
+use hubward_linux::link;
+use hubward_linux::nft;
+use hubward_linux::nftables::{Counted, Nftables};
+use ipnet::Ipv4Net;
+use log::{Journal, Said};
+use rules::{Here, Rules, TABLE};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// The table of a gateway.
+pub(crate) struct Router {
+    filters: Nftables,
+    /// What is in the kernel; `None`: it is not known.
+    rules: Option<Rules>,
+    /// The kernel's number of changes when the table was last known to be whole.
+    generation: Option<u32>,
+    /// The minute of the rules, if there are time ranges.
+    moment: Moment,
+    /// What lines with `log` met.
+    journal: Journal,
+}
+
+/// What the rules of a configuration depend on here and now.
+pub(crate) fn here<'a>(
+    config: &Config,
+    names: &'a Names,
+    leased: &'a [(String, Ipv4Net)],
+    tun: Option<&'a str>,
+) -> Here<'a> {
+    let moment = Date::new(wall_clock()).minute();
+    Here { names, leased, tun, moment, inner_again: inner_again(config) }
+}
+
+/// Whether what comes out of a tunnel passes the input list of its interface again.
+pub(crate) fn inner_again(config: &Config) -> bool {
+    config.version.is_some_and(|release| release < ONCE)
+}
+
+/// The first release that filters what comes out of a tunnel once. It was 12.3(8)T, but `version
+/// 12.3` does not say which it is.
+const ONCE: (u16, u16) = (12, 4);
+
+impl Router {
+    /// Puts the table of a configuration in place of one that an earlier run left, whose counts
+    /// continue.
+    pub(crate) fn set_up(parsed: &Parsed, here: Here<'_>) -> anyhow::Result<Self> {
+        let filters = Nftables::open()?;
+        let (moment, journal) = (here.moment, Journal::default());
+        let mut router = Self { filters, rules: None, generation: None, moment, journal };
+        router.set(parsed, here)?;
+        Ok(router)
+    }
+
+    /// Brings the table in line with a configuration, in one transaction. An error leaves the table
+    /// that is there.
+    pub(crate) fn set(&mut self, parsed: &Parsed, here: Here<'_>) -> anyhow::Result<()> {
+        let wanted = rules::rules(parsed, here);
+        self.moment = here.moment;
+        if self.rules.as_ref() == Some(&wanted) {
+            return Ok(());
+        }
+        // what the lines of before met
+        self.hear(here.names);
+        if wanted.text.is_empty() {
+            self.filters.remove(TABLE)?;
+        } else {
+            self.load(&wanted).context("the access lists and address translation cannot be put in place")?;
+        }
+        self.journal.follow(wanted.logged.clone());
+        self.rules = Some(wanted);
+        self.generation = None;
+        Ok(())
+    }
+
+    fn load(&mut self, wanted: &Rules) -> anyhow::Result<()> {
+        if let Some(there) = self.rules.as_ref().filter(|there| !there.text.is_empty()) {
+            match nft::load(&change(there, wanted)) {
+                Ok(()) => return Ok(()),
+                // another program changed the table
+                Err(error) => tracing::debug!("the table is made again: {error}"),
+            }
+        }
+        let counts = self.filters.named_counters(TABLE).unwrap_or_default();
+        Ok(nft::load(&whole(wanted, &counts))?)
+    }
+
+    /// Like [`Self::set`]; errors are logged, and it is tried again.
+    pub(crate) fn set_or_tell(&mut self, parsed: &Parsed, here: Here<'_>) {
+        if let Err(error) = self.set(parsed, here) {
+            tracing::error!("{error:#}; what was there stays in force");
+        }
+    }
+
+    /// Tells what lines with `log` met, as often as the gateway has time.
+    pub(crate) fn hear(&mut self, names: &Names) {
+        tell(self.journal.read(|index| name_here(names, index), now()));
+    }
+
+    /// Periodic work: time ranges begin and end, and what another program removed is restored.
+    pub(crate) fn every_second(&mut self, parsed: &Parsed, here: Here<'_>) {
+        tell(self.journal.every_second(now()));
+        let there = self.is_whole();
+        if !there {
+            tracing::warn!(
+                "another program removed the access lists and address translation (nftables table {TABLE}) or part of them; they have been restored"
+            );
+            self.rules = None;
+        }
+        if !there || (here.moment != self.moment && !parsed.config.time_ranges.is_empty()) {
+            self.set_or_tell(parsed, here);
+        }
+    }
+
+    /// Whether the kernel has the table. It is looked at when anything of the packet filter has
+    /// changed.
+    fn is_whole(&mut self) -> bool {
+        let Some(rules) = self.rules.as_ref().filter(|rules| !rules.text.is_empty()) else { return true };
+        // an error of the query does not mean that it is gone
+        let Ok(generation) = self.filters.generation() else { return true };
+        if self.generation == Some(generation) {
+            return true;
+        }
+        let Ok(counters) = self.filters.named_counters(TABLE) else { return true };
+        let whole = self.filters.exists(TABLE).unwrap_or(true)
+            && rules.counters.iter().all(|name| counters.contains_key(name));
+        self.generation = whole.then_some(generation);
+        whole
+    }
+}
+
+fn tell(said: Vec<Said>) {
+    for one in said {
+        tracing::info!("{}", one.line());
+    }
+}
+
+/// The name in the configuration of the interface with this index.
+fn name_here(names: &Names, index: u32) -> Option<String> {
+    let link = link::name_of(index)?;
+    names.iter().find(|(_, known)| **known == link).map(|(name, _)| name.clone())
+}
+
+/// A transaction that makes the table anew; its counters begin at these counts.
+fn whole(wanted: &Rules, counts: &BTreeMap<String, Counted>) -> String {
+    let mut text = format!("table ip {TABLE} {{ }}\ndelete table ip {TABLE}\ntable ip {TABLE} {{\n");
+    for name in &wanted.counters {
+        let Counted { packets, bytes } = counts.get(name).copied().unwrap_or_default();
+        let _never = writeln!(text, "  counter {name} {{ packets {packets} bytes {bytes} }}");
+    }
+    text + &wanted.text + "}\n"
+}
+
+/// A transaction that makes one table of another: counters, and the entries of reflexive lists, stay.
+fn change(there: &Rules, wanted: &Rules) -> String {
+    let mut text = format!("flush table ip {TABLE}\n");
+    let stays = |part: &String| !part.starts_with("map ") && wanted.parts.contains(part);
+    for part in there.parts.iter().filter(|part| !stays(part)) {
+        let (kind, name) = part.split_once(' ').unwrap_or_default();
+        let _never = writeln!(text, "delete {kind} ip {TABLE} {name}");
+    }
+    for name in there.counters.difference(&wanted.counters) {
+        let _never = writeln!(text, "delete counter ip {TABLE} {name}");
+    }
+    let _never = writeln!(text, "table ip {TABLE} {{");
+    for name in wanted.counters.difference(&there.counters) {
+        let _never = writeln!(text, "  counter {name} {{ }}");
+    }
+    text + &wanted.text + "}\n"
+}

@@ -1,0 +1,198 @@
+//! `ip access-group`, `ip verify unicast`, `ip tcp adjust-mss`, `ip directed-broadcast`.
+
+use super::list::{Lists, REFUSE, Use};
+use super::{Site, base, chain, packets};
+use crate::guard::ranges;
+use hubward_config::model::{Addressing, Interface, SourceCheck};
+use hubward_linux::marks::{CLEAR_MARK, FWMARK};
+use ipnet::{IpNet, Ipv4Net};
+
+pub(super) fn chains(site: &Site<'_>, lists: &mut Lists<'_>) -> Vec<String> {
+    let mut chains = Vec::new();
+    input(site, lists, &mut chains);
+    output(site, lists, &mut chains);
+    mss(site, &mut chains);
+    broadcasts(site, lists, &mut chains);
+    chains
+}
+
+/// What comes in by each interface: its list first, then where it claims to come from.
+fn input(site: &Site<'_>, lists: &mut Lists<'_>, chains: &mut Vec<String>) {
+    let (mut jumps, mut fragments) = (Vec::new(), Vec::new());
+    for (place, (interface, link)) in site.interfaces().enumerate() {
+        let mut rules = Vec::new();
+        if let Some(name) = &interface.access_in {
+            rules.extend(lists.chain(name, Use::Input).map(|list| format!("jump {list}")));
+            if lists.asks_fragments(name) {
+                let list = lists.chain(name, Use::Fragments);
+                fragments
+                    .extend(list.map(|list| format!("iifname {link} ip frag-off & 0x1fff != 0 jump {list}")));
+            }
+        }
+        if let Some(check) = &interface.source_check {
+            rules.extend(source_check(site, lists, interface, check));
+        }
+        if rules.is_empty() {
+            continue;
+        }
+        let name = format!("in_{place}");
+        // of the kernel's own tunnels the inner packet comes again by the same interface
+        if site.here.tun.is_none() && interface.crypto_map.is_some() && !site.here.inner_again {
+            rules.insert(0, "meta secpath exists return".into());
+        }
+        chains.push(chain(&name, &rules));
+        jumps.push(format!("iifname {link} jump {name}"));
+    }
+    if let Some(tun) = site.tun().filter(|_| site.here.inner_again) {
+        let lists_in = site.crypto().filter_map(|(interface, _)| interface.access_in.clone());
+        for name in lists_in {
+            jumps.extend(lists.chain(&name, Use::Input).map(|list| format!("iifname {tun} jump {list}")));
+        }
+    }
+    if jumps.is_empty() {
+        return;
+    }
+    let mut refuse = Vec::new();
+    let silent = site.links(|one| one.no_unreachables, false);
+    refuse.extend(silent.map(|links| format!("iifname {links} drop")));
+    refuse.push("limit rate 2/second burst 5 packets reject with icmp type admin-prohibited".into());
+    refuse.push("drop".into());
+    lists.chains.push(chain(REFUSE, &refuse));
+    if !fragments.is_empty() {
+        chains.push(base(
+            "fragments",
+            "type filter hook prerouting priority -450; policy accept;",
+            &fragments,
+        ));
+    }
+    chains.push(base("input", "type filter hook prerouting priority -150; policy accept;", &jumps));
+}
+
+/// Packets whose source this interface does not lead to.
+fn source_check(
+    site: &Site<'_>,
+    lists: &mut Lists<'_>,
+    interface: &Interface,
+    check: &SourceCheck,
+) -> Vec<String> {
+    // a host that asks for its address has none
+    let mut rules = vec!["ip saddr 0.0.0.0 ip daddr 255.255.255.255 return".to_owned()];
+    if check.allow_self_ping {
+        rules.push("fib saddr type local return".into());
+    }
+    let fails = match check.by_this_interface {
+        true => "fib saddr . iif oif missing",
+        false => "fib saddr oif missing",
+    };
+    let mut fails = vec![fails.to_owned()];
+    if !check.allow_default {
+        let known = ranges::disjoint(known_networks(site).into_iter().map(ranges::of));
+        let known = packets::set(known.into_iter().map(ranges::told));
+        fails.push(if known.is_empty() { String::new() } else { format!("ip saddr != {known}") });
+    }
+    let permitted = check.list.as_ref().and_then(|name| {
+        let pass = format!("pass_{}", interface.number);
+        lists.chains.push(chain(&pass, &["accept".to_owned()]));
+        lists.chain(name, Use::Select { then: pass, reversed: false })
+    });
+    for fail in fails {
+        rules.extend(permitted.as_ref().map(|list| format!("{fail} jump {list}")));
+        rules.push(format!("{fail} drop"));
+    }
+    rules
+}
+
+/// What there are routes to besides the default route.
+fn known_networks(site: &Site<'_>) -> Vec<Ipv4Net> {
+    let v4 = |net: &IpNet| match net {
+        IpNet::V4(net) => Some(net.trunc()),
+        IpNet::V6(_) => None,
+    };
+    let connected = site.config.interfaces.iter().filter_map(|one| match &one.address {
+        Addressing::Static(nets) => Some(nets),
+        _ => None,
+    });
+    let connected = connected.flatten().filter_map(v4);
+    let leased = site.here.leased.iter().map(|(_, net)| net.trunc());
+    let routes = site.config.routes.iter().filter_map(|route| v4(&route.destination));
+    connected.chain(leased).chain(routes.filter(|net| net.prefix_len() > 0)).collect()
+}
+
+/// What leaves by each interface, but for what this router itself sends.
+fn output(site: &Site<'_>, lists: &mut Lists<'_>, chains: &mut Vec<String>) {
+    let mut jumps = Vec::new();
+    for (place, (interface, link)) in site.interfaces().enumerate() {
+        let Some(list) = interface.access_out.as_ref().and_then(|name| lists.chain(name, Use::Output)) else {
+            continue;
+        };
+        let name = format!("out_{place}");
+        let mut rules = Vec::new();
+        if interface.crypto_map.is_some() {
+            // protected packets are filtered as they leave; IKE is this router's own
+            rules.push(format!("meta mark {FWMARK:#x} ip protocol 50 jump {list}"));
+            rules.push(format!("meta mark {FWMARK:#x} udp sport 4500 @th,64,32 != 0 jump {list}"));
+            // what no tunnel carries comes back from the data plane
+            rules.push(format!("meta mark {CLEAR_MARK:#x} jump {list}"));
+            if site.here.tun.is_none() {
+                rules.push("rt ipsec exists return".into());
+            }
+        }
+        // without an interface by which it came in, it is this router's own
+        rules.push("meta iif 0 return".into());
+        rules.push(format!("jump {list}"));
+        chains.push(chain(&name, &rules));
+        jumps.push(format!("oifname {link} jump {name}"));
+    }
+    if let Some(tun) = site.tun().filter(|_| site.here.inner_again) {
+        let lists_out = site.crypto().filter_map(|(interface, _)| interface.access_out.clone());
+        for name in lists_out {
+            let list = lists.chain(&name, Use::Output);
+            jumps.extend(list.map(|list| format!("oifname {tun} meta iif != 0 jump {list}")));
+        }
+    }
+    if !jumps.is_empty() {
+        chains.push(base("output", "type filter hook postrouting priority 160; policy accept;", &jumps));
+    }
+}
+
+/// `ip tcp adjust-mss`, in both directions.
+fn mss(site: &Site<'_>, chains: &mut Vec<String>) {
+    let rules: Vec<String> = site
+        .interfaces()
+        .filter_map(|(interface, link)| Some((interface.adjust_mss?, link)))
+        .flat_map(|(size, link)| {
+            ["iifname", "oifname"].map(|way| {
+                format!(
+                    "{way} {link} tcp flags & (syn | rst) == syn tcp option maxseg size > {size} tcp option maxseg size set {size}"
+                )
+            })
+        })
+        .collect();
+    if !rules.is_empty() {
+        chains.push(base("mss", "type filter hook forward priority -150; policy accept;", &rules));
+    }
+}
+
+/// `ip directed-broadcast`: the interfaces by which broadcasts of their networks may leave.
+fn broadcasts(site: &Site<'_>, lists: &mut Lists<'_>, chains: &mut Vec<String>) {
+    let mut rules = Vec::new();
+    for (interface, link) in site.interfaces() {
+        let Some(forwarded) = &interface.directed_broadcast else { continue };
+        let pass = format!("broadcast_{}", interface.number);
+        let list = forwarded
+            .list
+            .as_ref()
+            .and_then(|name| lists.chain(name, Use::Select { then: pass.clone(), reversed: false }));
+        rules.push(match list {
+            Some(list) => {
+                chains.push(chain(&pass, &["accept".to_owned()]));
+                format!("oifname {link} fib daddr type broadcast jump {list}")
+            }
+            None => format!("oifname {link} fib daddr type broadcast accept"),
+        });
+    }
+    if !rules.is_empty() {
+        rules.push("fib daddr type broadcast drop".into());
+        chains.push(base("broadcasts", "type filter hook forward priority -140; policy accept;", &rules));
+    }
+}

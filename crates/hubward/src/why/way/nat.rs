@@ -1,0 +1,237 @@
+//! Which line of `ip nat` translates a packet, by the model.
+
+use super::Moving;
+use super::route::address_of;
+use crate::views::snapshot::Snapshot;
+use hubward_config::acl::{Decision, decide, written};
+use hubward_config::model::{
+    Acl, Config, DynamicNat, Moment, NatGlobal, NatPool, NatRule, NatSelect, NatTo, RouteMap, RouteMatch,
+    StaticNat, StaticNatPair,
+};
+use std::net::Ipv4Addr;
+
+/// What a rule does to a packet.
+pub(super) enum Translation {
+    /// It gets this source, and this port, as far as they are known before it comes.
+    To { source: Option<Ipv4Addr>, port: Option<u16>, known: bool },
+    /// There is no address for it.
+    Dropped,
+}
+
+/// Why a packet from inside is translated, or is not.
+pub(super) struct Outward {
+    pub(super) translation: Option<Translation>,
+    pub(super) says: String,
+    pub(super) line: Option<u32>,
+}
+
+/// What a list says of a packet, and the words for the line that says it.
+pub(super) struct Said {
+    pub(super) permits: bool,
+    pub(super) says: String,
+    pub(super) line: Option<u32>,
+}
+
+/// A list that has no lines says nothing: `None`.
+pub(super) fn ask(config: &Config, name: &str, packet: &Moving, moment: Moment) -> Option<Said> {
+    let list = config.acls.iter().find(|list| list.name == name)?;
+    if list.entries.iter().all(|entry| entry.is_remark()) {
+        return None;
+    }
+    Some(match decide(config, list, &packet.packet(moment)) {
+        Decision::By(entry, permits) => Said { permits, says: line(list, entry), line: Some(entry.line) },
+        Decision::MayDeny(entry) => Said {
+            permits: false,
+            says: format!("{}, which may mean it", line(list, entry)),
+            line: Some(entry.line),
+        },
+        Decision::None => Said {
+            permits: false,
+            says: format!("access list {name}: no line permits it"),
+            line: Some(list.line),
+        },
+    })
+}
+
+fn line(list: &Acl, entry: &hubward_config::model::AclEntry) -> String {
+    let number = entry.sequence.map(|number| format!(" line {number}")).unwrap_or_default();
+    format!("access list {}{number}, `{}`", list.name, written(entry, list.kind))
+}
+
+/// The rule that translates what leaves by `out`.
+pub(super) fn outward(snapshot: &Snapshot, packet: &Moving, out: &str, moment: Moment) -> Outward {
+    let config = &snapshot.parsed.config;
+    let rules = &config.nat.rules;
+    let mut passed: Option<Said> = None;
+    for rule in rules {
+        if let NatRule::Static(rule) = rule
+            && let Some(found) = of_static(snapshot, rule, packet, out, moment)
+        {
+            return found;
+        }
+    }
+    for rule in rules {
+        let NatRule::Dynamic(rule) = rule else { continue };
+        match selects(config, &rule.which, packet, out, moment) {
+            Some(said) if said.permits => {
+                let (translation, to) = target(snapshot, rule, packet);
+                return Outward {
+                    translation: Some(translation),
+                    says: format!("{} permits it: {to}", said.says),
+                    line: Some(rule.line),
+                };
+            }
+            Some(said) => passed = passed.or(Some(said)),
+            None => {}
+        }
+    }
+    match passed {
+        Some(said) => {
+            Outward { translation: None, says: format!("not translated: {}", said.says), line: said.line }
+        }
+        None => Outward { translation: None, says: "not translated: no rule means it".into(), line: None },
+    }
+}
+
+fn of_static(
+    snapshot: &Snapshot,
+    rule: &StaticNat,
+    packet: &Moving,
+    out: &str,
+    moment: Moment,
+) -> Option<Outward> {
+    let address = |global: &NatGlobal| match global {
+        NatGlobal::Address(address) => Some(*address),
+        NatGlobal::Interface(name) => address_of(snapshot, name),
+    };
+    let (source, port) = match &rule.what {
+        StaticNatPair::Host { local, global } if *local == packet.source => {
+            (address(global)?, packet.source_port)
+        }
+        StaticNatPair::Network { local, global } if local.contains(&packet.source) => {
+            (moved(packet.source, *local, *global), packet.source_port)
+        }
+        StaticNatPair::Port { protocol, local, local_port, global, global_port }
+            if *local == packet.source
+                && *protocol == packet.protocol
+                && packet.source_port == Some(*local_port) =>
+        {
+            (address(global)?, Some(*global_port))
+        }
+        _ => return None,
+    };
+    if let Some(map) = &rule.route_map
+        && !by_route_map(&snapshot.parsed.config, map, packet, out, moment).is_some_and(|said| said.permits)
+    {
+        return None;
+    }
+    Some(Outward {
+        translation: Some(Translation::To { source: Some(source), port, known: true }),
+        says: format!("the static translation to {source}"),
+        line: Some(rule.line),
+    })
+}
+
+/// The address with its host part in another network of the same length.
+fn moved(address: Ipv4Addr, from: ipnet::Ipv4Net, to: ipnet::Ipv4Net) -> Ipv4Addr {
+    let host = u32::from(address) & u32::from(from.hostmask());
+    Ipv4Addr::from(u32::from(to.network()) | host)
+}
+
+/// The static rule that something from outside is for: its local address and port.
+pub(super) fn inward(snapshot: &Snapshot, packet: &Moving) -> Option<(Ipv4Addr, Option<u16>, u32)> {
+    snapshot.parsed.config.nat.rules.iter().find_map(|rule| {
+        let NatRule::Static(rule) = rule else { return None };
+        let is = |global: &NatGlobal| match global {
+            NatGlobal::Address(address) => *address == packet.destination,
+            NatGlobal::Interface(name) => address_of(snapshot, name) == Some(packet.destination),
+        };
+        match &rule.what {
+            StaticNatPair::Host { local, global } if is(global) => {
+                Some((*local, packet.destination_port, rule.line))
+            }
+            StaticNatPair::Network { local, global } if global.contains(&packet.destination) => {
+                Some((moved(packet.destination, *global, *local), packet.destination_port, rule.line))
+            }
+            StaticNatPair::Port { protocol, local, local_port, global, global_port }
+                if is(global)
+                    && *protocol == packet.protocol
+                    && packet.destination_port == Some(*global_port) =>
+            {
+                Some((*local, Some(*local_port), rule.line))
+            }
+            _ => None,
+        }
+    })
+}
+
+fn selects(config: &Config, which: &NatSelect, packet: &Moving, out: &str, moment: Moment) -> Option<Said> {
+    match which {
+        NatSelect::List(name) => ask(config, name, packet, moment),
+        NatSelect::RouteMap(name) => by_route_map(config, name, packet, out, moment),
+    }
+}
+
+/// What a route map says of a packet that leaves by `out`.
+fn by_route_map(config: &Config, name: &str, packet: &Moving, out: &str, moment: Moment) -> Option<Said> {
+    let map: &RouteMap = config.route_maps.iter().find(|map| map.name == name)?;
+    let mut refused: Option<Said> = None;
+    for entry in &map.entries {
+        let of_map = format!("route map {name} {}", entry.sequence);
+        let mut of_lists: Option<Said> = None;
+        let mut has_lists = false;
+        let mut others = true;
+        for one in &entry.matches {
+            match one {
+                RouteMatch::Address(names) => {
+                    has_lists = true;
+                    for said in names.iter().filter_map(|name| ask(config, name, packet, moment)) {
+                        if !of_lists.as_ref().is_some_and(|said| said.permits) {
+                            of_lists = Some(said);
+                        }
+                    }
+                }
+                RouteMatch::Interface(names) => others &= names.iter().any(|name| name == out),
+                RouteMatch::Length(..) | RouteMatch::NextHop(_) | RouteMatch::Other(_) => others = false,
+            }
+        }
+        let permits = of_lists.as_ref().is_some_and(|said| said.permits);
+        if others && (!has_lists || permits) {
+            let by = of_lists.map(|said| format!(", {}", said.says)).unwrap_or_default();
+            return Some(Said {
+                permits: entry.permit,
+                says: format!("{of_map}{by}"),
+                line: Some(entry.line),
+            });
+        }
+        refused = refused.or(of_lists.map(|said| Said { says: format!("{of_map}, {}", said.says), ..said }));
+    }
+    let end = || Said { permits: false, says: format!("route map {name}: no entry means it"), line: None };
+    Some(refused.unwrap_or_else(end))
+}
+
+fn target(snapshot: &Snapshot, rule: &DynamicNat, packet: &Moving) -> (Translation, String) {
+    let to = |address: Ipv4Addr, of: &str| {
+        let translation = Translation::To { source: Some(address), port: packet.source_port, known: true };
+        (translation, format!("translated to {address} {of}"))
+    };
+    match &rule.to {
+        NatTo::Interface(name) => match address_of(snapshot, name) {
+            Some(address) => to(address, &format!("of {name}")),
+            None => (Translation::Dropped, format!("{name} has no address to translate it to")),
+        },
+        NatTo::Pool(name) => {
+            let pool: Option<&NatPool> =
+                snapshot.parsed.config.nat.pools.iter().find(|pool| pool.name == *name);
+            match pool.map(|pool| pool.ranges.as_slice()) {
+                Some([(first, last)]) if first == last => to(*first, &format!("of pool {name}")),
+                Some([_, ..]) => {
+                    let translation =
+                        Translation::To { source: None, port: packet.source_port, known: false };
+                    (translation, format!("translated to an address of pool {name}"))
+                }
+                _ => (Translation::Dropped, format!("pool {name} has no address to translate it to")),
+            }
+        }
+    }
+}

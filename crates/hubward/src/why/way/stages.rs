@@ -1,0 +1,501 @@
+//! The stages of a packet's way, in the order in which this router does them.
+
+use super::nat::{self, Translation, ask};
+use super::route::{Leads, is_own, leads, told};
+use super::{End, Journey, Moving, Name, Question, Stage, Way, protocol};
+use crate::base::date::Date;
+use crate::translate;
+use crate::views::snapshot::{Flow, Snapshot};
+use hubward_config::acl::{Decision, decide};
+use hubward_config::model::{Config, EntryTerms, Interface, MapEntry, Moment, NatSide, SourceCheck};
+use hubward_proto::flow::selector;
+use hubward_proto::path::Encapsulation;
+use ipnet::Ipv4Net;
+use std::net::{IpAddr, Ipv4Addr};
+
+/// A connection as the translations of its first packet made it.
+struct Connection {
+    /// The first packet as it came, and as it left.
+    came: Moving,
+    left: Moving,
+}
+
+/// The way of a packet, and of the answer to it.
+pub(crate) fn journey(snapshot: &Snapshot, inner_again: bool, question: &Question) -> Journey {
+    let look = Look {
+        snapshot,
+        config: &snapshot.parsed.config,
+        moment: Date::new(snapshot.wall).minute(),
+        inner_again,
+    };
+    let came = Moving::of(question);
+    let (there, left) = look.way(came.clone(), None);
+    let arrives = matches!(there.end, End::Leaves { .. } | End::Protected { .. });
+    let back = arrives.then(|| {
+        let answer = left.answer();
+        look.way(answer, Some(&Connection { came, left })).0
+    });
+    Journey { there, back }
+}
+
+struct Look<'s> {
+    snapshot: &'s Snapshot,
+    config: &'s Config,
+    moment: Moment,
+    inner_again: bool,
+}
+
+/// Where a packet comes in.
+struct Arrival<'s> {
+    /// `None`: this router sends it itself, or nobody knows.
+    interface: Option<&'s Interface>,
+    own: bool,
+    /// It comes in a tunnel.
+    tunnel: Option<Tunnel<'s>>,
+}
+
+/// The tunnel that brings or takes a packet.
+struct Tunnel<'s> {
+    entry: String,
+    line: Option<u32>,
+    flow: Option<&'s Flow>,
+    terms: Option<&'s EntryTerms>,
+}
+
+/// The stages so far.
+#[derive(Default)]
+struct Stages(Vec<Stage>);
+
+impl Stages {
+    fn add(&mut self, stage: Name, says: impl Into<String>, line: Option<u32>, passes: bool) -> bool {
+        self.0.push(Stage { stage, says: says.into(), line, passes });
+        passes
+    }
+}
+
+impl<'s> Look<'s> {
+    /// The way of a packet; `of`: it answers this connection.
+    fn way(&self, mut packet: Moving, of: Option<&Connection>) -> (Way, Moving) {
+        let mut stages = Stages::default();
+        let end = self.pass(&mut packet, of, &mut stages).unwrap_or_else(|| End::Dropped {
+            at: stages.0.last().map_or(Name::Arrival, |stage| stage.stage),
+        });
+        let way = Way {
+            stages: stages.0,
+            end,
+            source: packet.source,
+            destination: packet.destination,
+            source_port: packet.source_port,
+            destination_port: packet.destination_port,
+            source_known: packet.source_known,
+        };
+        (way, packet)
+    }
+
+    /// `None`: the last stage drops it.
+    fn pass(&self, packet: &mut Moving, of: Option<&Connection>, stages: &mut Stages) -> Option<End> {
+        let arrival = self.arrival(packet, stages);
+        if !arrival.own {
+            self.input(packet, &arrival, stages)?;
+        }
+        let inside = arrival.interface.is_some_and(|one| one.nat == Some(NatSide::Inside));
+        let outside = arrival.interface.is_some_and(|one| one.nat == Some(NatSide::Outside));
+        self.from_outside(packet, outside, of, stages);
+        let (interface, says, line) = match self.route(packet, stages)? {
+            Ok(found) => found,
+            Err(end) => return Some(end),
+        };
+        stages.add(Name::Route, says, line, true);
+        let goes_outside = interface.is_some_and(|one| one.nat == Some(NatSide::Outside));
+        let by = interface.map_or_else(String::new, |one| one.name.clone());
+        let came = packet.clone();
+        if !arrival.own {
+            self.to_outside(packet, (inside, goes_outside), &by, of, stages)?;
+        }
+        self.output(packet, &came, &arrival, interface, by, stages)
+    }
+
+    /// Where a packet with this source comes in.
+    fn arrival(&self, packet: &Moving, stages: &mut Stages) -> Arrival<'s> {
+        if is_own(self.snapshot, packet.source) {
+            stages.add(
+                Name::Arrival,
+                format!("{} is this router's own address: it sends the packet itself", packet.source),
+                None,
+                true,
+            );
+            return Arrival { interface: None, own: true, tunnel: None };
+        }
+        let Leads::By(name, route) = leads(self.snapshot, packet.source) else {
+            stages.add(
+                Name::Arrival,
+                format!("no route leads to {}: the packet may come in by any interface", packet.source),
+                None,
+                true,
+            );
+            return Arrival { interface: None, own: false, tunnel: None };
+        };
+        let tunnel = self.tunnel(&packet.answer());
+        let crypto = self.config.interfaces.iter().find(|one| one.name == name && one.crypto_map.is_some());
+        let interface = crypto.or_else(|| match &tunnel {
+            // the route into a tunnel leads to the TUN, which stands for the crypto interface
+            Some(tunnel) => self.interface_of(tunnel),
+            None => None,
+        });
+        let interface = interface.or_else(|| self.config.interfaces.iter().find(|one| one.name == name));
+        let tunnel = tunnel.filter(|_| interface.is_some_and(|one| one.crypto_map.is_some()));
+        let by = interface.map_or(name, |one| one.name.as_str());
+        stages.add(Name::Arrival, format!("by {by} ({})", told(route)), interface.map(|one| one.line), true);
+        Arrival { interface, own: false, tunnel }
+    }
+
+    /// The crypto interface of a tunnel.
+    fn interface_of(&self, tunnel: &Tunnel<'_>) -> Option<&'s Interface> {
+        let map = tunnel.entry.split(' ').next();
+        self.config.interfaces.iter().find(|one| one.crypto_map.as_deref() == map)
+    }
+
+    /// Filters of what comes in; ESP first, if it comes in a tunnel.
+    fn input(&self, packet: &Moving, arrival: &Arrival<'_>, stages: &mut Stages) -> Option<()> {
+        let Some(interface) = arrival.interface else { return Some(()) };
+        let list = interface.access_in.as_ref();
+        if let Some(tunnel) = &arrival.tunnel {
+            if let Some(name) = list {
+                let outer = self.outer(tunnel, interface);
+                if let Some(outer) = outer {
+                    self.filter(name, &outer, Name::InputFilter, "the ESP packet: ", stages)?;
+                }
+            }
+            let says = match tunnel.flow {
+                Some(flow) => format!("by the SA with {} (crypto map {})", flow.path.remote, tunnel.entry),
+                None => format!(
+                    "crypto map {} expects it protected, and there is no SA: in clear it would be dropped",
+                    tunnel.entry
+                ),
+            };
+            if !stages.add(Name::Decryption, says, tunnel.line, tunnel.flow.is_some()) {
+                return None;
+            }
+            if let Some(name) = tunnel.terms.and_then(|terms| terms.access_in.as_ref()) {
+                self.filter(name, packet, Name::InputFilter, "the inner packet: ", stages)?;
+            }
+            if let Some(name) = list.filter(|_| self.inner_again) {
+                self.filter(name, packet, Name::InputFilter, "the inner packet: ", stages)?;
+            }
+            return Some(());
+        }
+        if let Some(name) = list {
+            self.filter(name, packet, Name::InputFilter, "", stages)?;
+        }
+        match &interface.source_check {
+            Some(check) => self.source_check(check, packet, interface, stages),
+            None => Some(()),
+        }
+    }
+
+    /// `ip verify unicast`; `None`: the source does not belong to the interface.
+    fn source_check(
+        &self,
+        check: &SourceCheck,
+        packet: &Moving,
+        interface: &Interface,
+        stages: &mut Stages,
+    ) -> Option<()> {
+        let (belongs, says) = match leads(self.snapshot, packet.source) {
+            Leads::By(name, route) => {
+                let by = !check.by_this_interface || name == interface.name;
+                let counts = check.allow_default || route.destination.prefix_len() > 0;
+                (by && counts, format!("{} leads to {} by {name}", told(route), packet.source))
+            }
+            Leads::Here => (check.allow_self_ping, format!("{} is this router's own", packet.source)),
+            Leads::Dropped(_) | Leads::Nowhere => (false, format!("no route leads to {}", packet.source)),
+        };
+        if belongs {
+            stages.add(Name::SourceCheck, says, None, true);
+            return Some(());
+        }
+        let said = check.list.as_ref().and_then(|name| ask(self.config, name, packet, self.moment));
+        let excepted = said.is_some_and(|said| said.permits);
+        let more = if excepted { ": its list excepts it" } else { ": it does not belong to the interface" };
+        stages.add(Name::SourceCheck, format!("{says}{more}"), Some(interface.line), excepted).then_some(())
+    }
+
+    /// ESP of a tunnel as it comes from the peer.
+    fn outer(&self, tunnel: &Tunnel<'_>, interface: &Interface) -> Option<Moving> {
+        let flow = tunnel.flow?;
+        let IpAddr::V4(source) = flow.path.remote else { return None };
+        let destination = match flow.path.local {
+            IpAddr::V4(local) => local,
+            IpAddr::V6(_) => super::route::address_of(self.snapshot, &interface.name)?,
+        };
+        let udp = flow.path.encapsulation == Encapsulation::Udp;
+        Some(Moving {
+            source,
+            destination,
+            protocol: if udp { protocol::UDP } else { protocol::ESP },
+            source_port: udp.then_some(4500),
+            destination_port: udp.then_some(4500),
+            icmp: None,
+            flags: None,
+            source_known: true,
+        })
+    }
+
+    /// Asks an access list; `None`: it denies.
+    fn filter(
+        &self,
+        name: &str,
+        packet: &Moving,
+        stage: Name,
+        what: &str,
+        stages: &mut Stages,
+    ) -> Option<()> {
+        let Some(said) = ask(self.config, name, packet, self.moment) else {
+            stages.add(
+                stage,
+                format!("{what}access list {name} has no lines and permits everything"),
+                None,
+                true,
+            );
+            return Some(());
+        };
+        let verb = if said.permits { "permits it" } else { "denies it" };
+        stages.add(stage, format!("{what}{} {verb}", said.says), said.line, said.permits).then_some(())
+    }
+
+    /// Destinations that are translated: of what comes from outside.
+    fn from_outside(&self, packet: &mut Moving, outside: bool, of: Option<&Connection>, stages: &mut Stages) {
+        if let Some(connection) = of
+            && (connection.came.source, connection.came.source_port)
+                != (connection.left.source, connection.left.source_port)
+        {
+            packet.destination = connection.came.source;
+            packet.destination_port = connection.came.source_port;
+            stages.add(Name::Nat, format!("translated back to {}", packet.destination), None, true);
+            return;
+        }
+        if of.is_some() || !outside {
+            return;
+        }
+        if let Some((local, port, line)) = nat::inward(self.snapshot, packet) {
+            packet.destination = local;
+            packet.destination_port = port;
+            stages.add(Name::Nat, format!("the static translation leads to {local}"), Some(line), true);
+        }
+    }
+
+    /// The interface by which it leaves; `Err`: it does not leave. `None`: it is dropped.
+    #[allow(clippy::type_complexity, reason = "used once, by the function above")]
+    fn route(
+        &self,
+        packet: &Moving,
+        stages: &mut Stages,
+    ) -> Option<Result<(Option<&'s Interface>, String, Option<u32>), End>> {
+        match leads(self.snapshot, packet.destination) {
+            Leads::Here => {
+                stages.add(Name::Route, format!("{} is this router itself", packet.destination), None, true);
+                Some(Err(End::Local))
+            }
+            Leads::Nowhere => {
+                stages.add(Name::Route, format!("no route leads to {}", packet.destination), None, false);
+                None
+            }
+            Leads::Dropped(route) => {
+                // a crypto map's route is better than the route that drops
+                stages.add(Name::Route, format!("{} drops it", told(route)), self.line_of(route), false);
+                None
+            }
+            Leads::By(name, route) => {
+                let named = self.config.interfaces.iter().find(|one| one.name == name);
+                // the TUN stands for the interface that has the crypto map
+                let interface =
+                    named.or_else(|| self.tunnel(packet).and_then(|tunnel| self.interface_of(&tunnel)));
+                let by = interface.map_or(name, |one| one.name.as_str());
+                Some(Ok((interface, format!("{} leads by {by}", told(route)), self.line_of(route))))
+            }
+        }
+    }
+
+    fn line_of(&self, route: &hubward_linux::route::Route) -> Option<u32> {
+        self.config.routes.iter().find(|line| line.destination == route.destination).map(|line| line.line)
+    }
+
+    /// Sources that are translated: of what goes from inside to outside. `None`: it is dropped.
+    fn to_outside(
+        &self,
+        packet: &mut Moving,
+        (inside, outside): (bool, bool),
+        by: &str,
+        of: Option<&Connection>,
+        stages: &mut Stages,
+    ) -> Option<()> {
+        if let Some(connection) = of {
+            let first = &connection.came;
+            if (first.destination, first.destination_port)
+                != (connection.left.destination, connection.left.destination_port)
+            {
+                packet.source = first.destination;
+                packet.source_port = first.destination_port;
+                stages.add(Name::Nat, format!("translated back to {}", packet.source), None, true);
+            }
+            return Some(());
+        }
+        if !inside || !outside || self.config.nat.rules.is_empty() {
+            return Some(());
+        }
+        let found = nat::outward(self.snapshot, packet, by, self.moment);
+        match found.translation {
+            None => stages.add(Name::Nat, found.says, found.line, true),
+            Some(Translation::Dropped) => stages.add(Name::Nat, found.says, found.line, false),
+            Some(Translation::To { source, port, known }) => {
+                packet.source = source.unwrap_or(packet.source);
+                packet.source_port = port;
+                packet.source_known = known;
+                stages.add(Name::Nat, found.says, found.line, true)
+            }
+        }
+        .then_some(())
+    }
+
+    /// The crypto map, the filter of what leaves, and the end. Before the translation, the packet was
+    /// as it `came`.
+    fn output(
+        &self,
+        packet: &Moving,
+        came: &Moving,
+        arrival: &Arrival<'_>,
+        interface: Option<&Interface>,
+        by: String,
+        stages: &mut Stages,
+    ) -> Option<End> {
+        let Some(interface) = interface else {
+            stages.add(Name::Departure, format!("by {by}"), None, true);
+            return Some(End::Leaves { interface: by });
+        };
+        if interface.crypto_map.is_some() {
+            if let Some(tunnel) = self.tunnel(packet) {
+                let says = format!("{} protects it", tunnel.entry);
+                stages.add(Name::CryptoMap, says, tunnel.line, true);
+                if let Some(name) = tunnel.terms.and_then(|terms| terms.access_out.as_ref()) {
+                    self.filter(name, packet, Name::OutputFilter, "the inner packet: ", stages)?;
+                }
+                let peer = tunnel.flow.map(|flow| flow.path.remote);
+                match peer {
+                    Some(peer) => stages.add(Name::Sa, format!("there is one with {peer}"), None, true),
+                    None if tunnel.terms.is_some() && self.initiates(&tunnel) => {
+                        stages.add(Name::Sa, "there is none; the packet asks for one, and waits", None, true)
+                    }
+                    None => {
+                        stages.add(
+                            Name::Sa,
+                            "there is none, and only the peer can ask for one: in clear it must not leave",
+                            None,
+                            false,
+                        );
+                        return None;
+                    }
+                };
+                stages.add(Name::Departure, format!("by {by}, protected"), None, true);
+                return Some(End::Protected { interface: by, peer });
+            }
+            let map = interface.crypto_map.as_deref().unwrap_or_default();
+            let says = format!("no access list of crypto map {map} permits it: it is not protected");
+            // what a translation takes from a tunnel that was meant for it
+            let missed = (came.source != packet.source).then(|| self.tunnel(came)).flatten();
+            let list = missed.as_ref().and_then(|tunnel| tunnel.terms?.acl.as_ref());
+            match (&missed, list) {
+                (Some(tunnel), Some(list)) => stages.add(
+                    Name::CryptoMap,
+                    format!("{says}; before the translation, access list {list} would have permitted it"),
+                    tunnel.line,
+                    true,
+                ),
+                _ => stages.add(Name::CryptoMap, says, None, true),
+            };
+        }
+        if let Some(name) = interface.access_out.as_ref().filter(|_| !arrival.own) {
+            self.filter(name, packet, Name::OutputFilter, "", stages)?;
+        }
+        stages.add(Name::Departure, format!("by {by}, in clear"), Some(interface.line), true);
+        Some(End::Leaves { interface: by })
+    }
+
+    /// Whether an entry's tunnel can be asked for from here.
+    fn initiates(&self, tunnel: &Tunnel<'_>) -> bool {
+        let entries =
+            self.config.maps.iter().flat_map(|map| map.entries.iter().map(move |entry| (map, entry)));
+        let mut of =
+            entries.filter(|(map, entry)| format!("{} {}", map.name, entry.sequence) == tunnel.entry);
+        of.any(|(_, entry)| !entry.peers.is_empty())
+    }
+
+    /// The tunnel that a packet belongs to as it leaves: the one of an SA, or of a line that permits
+    /// it.
+    fn tunnel(&self, packet: &Moving) -> Option<Tunnel<'s>> {
+        let flow = selector::Flow {
+            source: packet.source.into(),
+            destination: packet.destination.into(),
+            protocol: packet.protocol,
+            source_port: packet.source_port,
+            destination_port: packet.destination_port,
+        };
+        let by_sa = self.snapshot.flows.iter().rev().find(|one| one.selector.matches(&flow));
+        let by_line = self.by_line(packet);
+        match (by_sa, by_line) {
+            (Some(sa), _) => {
+                let entry = sa.service.map_entry();
+                Some(Tunnel {
+                    entry: entry
+                        .map_or_else(String::new, |entry| format!("{} {}", entry.map, entry.sequence)),
+                    line: translate::acl_line(self.config, &sa.service, &sa.selector)
+                        .and_then(|(list, _)| ask(self.config, &list.name, packet, self.moment)?.line),
+                    flow: Some(sa),
+                    terms: translate::terms_of(self.config, &sa.service),
+                })
+            }
+            (None, found) => found,
+        }
+    }
+
+    /// The first entry whose access list permits it; a client's address belongs to the tunnels too.
+    fn by_line(&self, packet: &Moving) -> Option<Tunnel<'s>> {
+        let bearers = self.config.interfaces.iter().filter_map(|one| one.crypto_map.as_ref());
+        let maps = bearers.filter_map(|name| self.config.maps.iter().find(|map| map.name == *name));
+        for map in maps {
+            for entry in &map.entries {
+                for terms in self.terms(entry) {
+                    let Some(name) = &terms.acl else { continue };
+                    let Some(list) = self.config.acls.iter().find(|list| list.name == *name) else {
+                        continue;
+                    };
+                    if let Decision::By(line, true) = decide(self.config, list, &packet.packet(self.moment)) {
+                        let entry = format!("{} {}", map.name, entry.sequence);
+                        return Some(Tunnel { entry, line: Some(line.line), flow: None, terms: Some(terms) });
+                    }
+                }
+            }
+            if map.entries.iter().any(|entry| entry.dynamic.is_some()) && self.is_pool(packet.destination) {
+                let entry = map.name.clone();
+                return Some(Tunnel { entry, line: None, flow: None, terms: None });
+            }
+        }
+        None
+    }
+
+    fn terms(&self, entry: &'s MapEntry) -> Vec<&'s EntryTerms> {
+        match &entry.dynamic {
+            None => vec![&entry.terms],
+            Some(name) => {
+                let maps = self.config.dynamic_maps.iter().filter(|map| map.name == *name);
+                maps.flat_map(|map| map.entries.iter().map(|entry| &entry.terms)).collect()
+            }
+        }
+    }
+
+    fn is_pool(&self, address: Ipv4Addr) -> bool {
+        let address = Ipv4Net::from(address);
+        translate::pool_ranges(self.config)
+            .iter()
+            .any(|pool| pool.covers(&selector::AddressRange::prefix(address.into())))
+    }
+}
