@@ -11,9 +11,9 @@ use crate::document::{Class, Line};
 use crate::form::{Word, words};
 use crate::given::Given;
 use crate::parsed::{Numbers, Parsed};
-use crate::placing::{Has, Open, Placed, indentation, opened, place};
+use crate::placing::{Has, Open, Placed, opened, place};
 use crate::secret::{shown, shown_half_read, shown_unread};
-use crate::source::{Heard, Terminal, is_at_global_prompt, is_beside, is_do};
+use crate::source::{Heard, Terminal, column, is_beside, is_do, pasted};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What became of a line, for those who change lines.
@@ -44,8 +44,8 @@ pub(crate) enum Said {
 impl Said {
     fn of(heard: Heard<'_>) -> Self {
         match heard {
-            Heard::Line(..) => Self::Line,
-            Heard::Frame => Self::Frame,
+            Heard::Line(..) | Heard::Typed(..) | Heard::Global(..) => Self::Line,
+            Heard::Frame | Heard::Exec => Self::Frame,
             Heard::End => Self::End,
             Heard::Unread => Self::Unread,
             Heard::Output => Self::Output,
@@ -117,19 +117,22 @@ pub(crate) fn read(text: &str, numbers: Numbers) -> (Parsed, Vec<Trace>) {
     let mut index = 0;
     let mut blocks = Blocks::default();
     while let Some(whole) = lines.get(index) {
+        let heard = terminal.hear(whole);
+        match heard {
+            // it is no text of the prose above
+            Heard::Typed(..) => while open.pop_if(|open| open.mode == Mode::Unknown).is_some() {},
+            Heard::Global(..) | Heard::Exec => open.clear(),
+            _ => {}
+        }
         let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
         let number = if numbers == Numbers::Kept { number } else { 0 };
-        let heard = terminal.hear(whole);
-        let line = match heard {
-            Heard::Line(line, before) => {
+        let line = match (heard.command(), heard) {
+            (Some((line, before)), _) => {
                 shifts.extend((before > 0).then_some((number, before)));
-                if before > 0 && is_at_global_prompt(whole) {
-                    open.clear();
-                }
                 line
             }
-            Heard::End => "end",
-            _ => whole,
+            (None, Heard::End) => "end",
+            (None, _) => whole,
         };
         let said = Said::of(heard);
         let under = open.last().map(|open| open.line);
@@ -162,10 +165,19 @@ pub(crate) fn read(text: &str, numbers: Numbers) -> (Parsed, Vec<Trace>) {
             let text = following.get(..block).unwrap_or(following);
             // lines that are indented further belong to this one, whatever it is
             let behind = depths.get(index + 1).copied().flatten();
-            let heads = text.is_empty() && behind.is_some_and(|column| column > indentation(line));
-            let at = At { line, index, number, block: text, heads };
+            let left = column(whole);
+            let heads = text.is_empty() && behind.is_some_and(|behind| behind > left);
+            // the prompt of a mode is the indentation of its lines
+            let column = left + usize::from(matches!(heard, Heard::Typed(..)) && !open.is_empty());
+            let at = At { line, left, column, index, number, block: text, heads };
             command(&mut parsed, &mut draft, &mut open, at, &mut trace)
         };
+        if matches!(heard, Heard::Typed(..) | Heard::Global(..)) {
+            // it stands where its prompt stood, and further right in a mode
+            let before = whole.get(..whole.len() - whole.trim_start().len()).unwrap_or_default();
+            let within = if trace.under.is_some() { " " } else { "" };
+            trace.spelled = format!("{before}{within}{}", trace.spelled.trim_start());
+        }
         traces.push(trace);
         push(&mut parsed, whole, class);
         let command = index;
@@ -240,9 +252,10 @@ pub fn end_of(text: &str) -> Option<usize> {
     let (mut terminal, mut blocks) = (Terminal::default(), Blocks::default());
     let (mut found, mut index) = (None, 0);
     while let Some(line) = lines.get(index) {
-        match terminal.hear(line) {
-            Heard::End => found = found.or(Some(index)),
-            Heard::Line(line, _) if !line.trim().is_empty() && !line.trim().starts_with('!') => {
+        let heard = terminal.hear(line);
+        match heard.command() {
+            None if heard == Heard::End => found = found.or(Some(index)),
+            Some((line, _)) if !line.trim().is_empty() && !line.trim().starts_with('!') => {
                 found = None;
                 let following = lines.get(index + 1..).unwrap_or_default();
                 index += blocks.length(line.trim(), following).unwrap_or(0);
@@ -315,13 +328,14 @@ fn leaves(line: &str, open: &[Open]) -> bool {
 
 /// For each line how far it is indented, or, if it says nothing, the next one that does.
 fn depths(lines: &[&str]) -> Vec<Option<usize>> {
-    let says = |line: &str| !line.trim().is_empty() && !line.trim().starts_with('!') && !is_beside(line);
+    let says = |line: &str| !line.trim().is_empty() && !line.trim().starts_with('!');
     let mut next = None;
     let mut out: Vec<_> = lines
         .iter()
         .rev()
         .map(|line| {
-            next = if says(line) { Some(indentation(line)) } else { next };
+            let text = pasted(line).command().filter(|(text, _)| says(text) && !is_beside(line));
+            next = text.map(|_| column(line)).or(next);
             next
         })
         .collect();
@@ -348,6 +362,10 @@ fn endless(line: &str, number: u32, end: &RawEnd) -> Diagnostic {
 /// A line with its position.
 struct At<'a> {
     line: &'a str,
+    /// How far it or its prompt is indented.
+    left: usize,
+    /// How far it is indented among the lines around; further than its prompt in a mode.
+    column: usize,
     /// Counted from 0.
     index: usize,
     number: u32,
@@ -407,7 +425,7 @@ fn command(
     at: At<'_>,
     trace: &mut Trace,
 ) -> Class {
-    let At { line, index, number, block, heads } = at;
+    let At { line, left, column, index, number, block, heads } = at;
     let all = words(line);
     let negation = all.first().and_then(|word| match word.text.to_ascii_lowercase().as_str() {
         "no" => Some(Negation::No),
@@ -416,7 +434,6 @@ fn command(
     });
     let given = if negation.is_some() { all.get(1..).unwrap_or_default() } else { &all };
     let entered = Entered { line, number, all: &all, given, block, negation };
-    let column = indentation(line);
     let placed = place(open, given, negation.is_some(), column, heads);
     match placed {
         Placed::Within(depth, _) => open.truncate(depth + 1),
@@ -518,6 +535,7 @@ fn command(
         open.pop();
     }
     trace.under = open.last().map(|open| open.line);
+    let column = if trace.under.is_none() { left } else { column };
     if let Some(base) = open.first_mut() {
         base.indented |= column > base.column;
     }

@@ -3,7 +3,7 @@
 //! and `--More--` come with them.
 
 use crate::form::{Word, words};
-use crate::placing::is_global;
+use crate::placing::{indentation, is_global};
 
 /// Why bytes are not the text of a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,8 +86,14 @@ fn utf16(bytes: &[u8]) -> Option<(Unit, &[u8])> {
 /// What a line of a text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Heard<'a> {
-    /// A line of the configuration, and the length in bytes of what is before it: a prompt.
+    /// A line of the configuration, and the length in bytes of what is before it.
     Line(&'a str, usize),
+    /// The same behind a prompt of configuration mode.
+    Typed(&'a str, usize),
+    /// The same behind the prompt of the global mode: no other mode is open any more.
+    Global(&'a str, usize),
+    /// What is behind an exec prompt: it configures nothing, and no mode is open there.
+    Exec,
     /// Shown by a terminal, or an exec command: it configures nothing.
     Frame,
     /// The end of a configuration, or of configuration mode.
@@ -96,6 +102,18 @@ pub(crate) enum Heard<'a> {
     Unread,
     /// What an exec command printed.
     Output,
+}
+
+impl<'a> Heard<'a> {
+    /// The line, if it is one of the configuration, and the length in bytes of what is before it.
+    pub(crate) fn command(self) -> Option<(&'a str, usize)> {
+        match self {
+            Self::Line(line, before) | Self::Typed(line, before) | Self::Global(line, before) => {
+                Some((line, before))
+            }
+            Self::Exec | Self::Frame | Self::End | Self::Unread | Self::Output => None,
+        }
+    }
 }
 
 /// Where a text is.
@@ -123,8 +141,8 @@ impl Terminal {
     pub(crate) fn hear<'a>(&mut self, line: &'a str) -> Heard<'a> {
         let heard = self.classify(line);
         // the banner of a login, before the first prompt, is no configuration
-        let reads = |text, before| before > 0 || !self.has_read && is_command(text);
-        self.has_read |= matches!(heard, Heard::Line(text, before) if reads(text, before));
+        let reads = |(text, before)| says(text) && (before > 0 || !self.has_read && is_command(text));
+        self.has_read |= heard.command().is_some_and(reads);
         heard
     }
 
@@ -132,7 +150,7 @@ impl Terminal {
         let text = without_pager(line);
         let before = line.len() - text.len();
         match prompt(text) {
-            Some((Prompt::Global | Prompt::Mode, command)) => {
+            Some((at @ (Prompt::Global | Prompt::Mode), command)) => {
                 self.state = State::Configuring;
                 let before = line.len() - command.len();
                 if ends(command) {
@@ -141,13 +159,15 @@ impl Terminal {
                 } else if asks(command) {
                     self.state = State::Printing;
                     Heard::Frame
+                } else if at == Prompt::Global {
+                    Heard::Global(command, before)
                 } else {
-                    Heard::Line(command, before)
+                    Heard::Typed(command, before)
                 }
             }
             Some((Prompt::Exec, command)) => {
                 self.state = self.after(command);
-                Heard::Frame
+                Heard::Exec
             }
             None if is_frame(text.trim()) => Heard::Frame,
             None if configures(text) && (self.state != State::Configuring || !self.has_read) => {
@@ -225,9 +245,9 @@ pub(crate) fn pasted(line: &str) -> Pasted<'_> {
     }
 }
 
-/// Whether a line stands at the prompt of the global mode.
-pub(crate) fn is_at_global_prompt(line: &str) -> bool {
-    matches!(pasted(line), Pasted::Global(..))
+/// How far a line is indented, in columns; one behind a prompt as far as the prompt.
+pub(crate) fn column(line: &str) -> usize {
+    indentation(without_pager(line))
 }
 
 /// Whether a line at a prompt of configuration mode is an exec command there, or asks for help.
@@ -275,6 +295,7 @@ fn without_pager(line: &str) -> &str {
     }
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Prompt {
     Exec,
     /// Of the global mode: `R1(config)#`.
@@ -283,21 +304,26 @@ enum Prompt {
     Mode,
 }
 
-/// The prompt before a line, and what was typed: `R1#`, `R1>`, `R1(config-if)#`.
+/// How the modes of configuration begin in prompts: `(config-if)`, `(cfg-crypto-trans)`,
+/// `(ca-trustpoint)`, `(cs-server)`, `(gkm-local-server)`.
+const MODES: [&str; 7] = ["conf", "cfg-", "crypto-", "ca-", "cs-", "gkm-", "gdoi-"];
+
+/// The prompt before a line, and what was typed: `R1#`, `R1>`, `R1(config-if)#`. Spaces behind it
+/// are part of it.
 fn prompt(line: &str) -> Option<(Prompt, &str)> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    // a page indents what it quotes
+    let line = line.trim_start_matches([' ', '\t']);
     let end = line.find(|c: char| !is_name(c)).filter(|end| (1..=63).contains(end))?;
     let rest = line.get(end..)?;
     if let Some(mode) = rest.strip_prefix('(') {
         let (mode, command) = mode.split_once(")#")?;
-        let is_mode = mode.starts_with("conf")
-            || mode.ends_with("-config")
-            || ["cfg-crypto-trans", "ca-trustpoint", "ipsec-profile"].contains(&mode)
-            || mode.starts_with("ca-")
-            || mode.starts_with("cs-");
+        let is_mode = MODES.iter().any(|start| mode.starts_with(start))
+            || mode == "ipsec-profile"
+            || mode.ends_with("-config");
         let plain = mode.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
         let prompt = if mode == "config" { Prompt::Global } else { Prompt::Mode };
-        return (is_mode && plain).then_some((prompt, command));
+        return (is_mode && plain).then_some((prompt, command.trim_start()));
     }
     let command = rest.strip_prefix(['#', '>'])?;
     let exec = command.trim().is_empty() || is_exec(command) || configures(command) || ends(command);

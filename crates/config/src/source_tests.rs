@@ -99,6 +99,38 @@ fn what_is_typed_at_prompts_counts() {
     assert!(unenforced(&parsed).is_empty(), "{:?}", parsed.diagnostics);
 }
 
+/// A page indents the session that it quotes under its own text: what is behind the prompts counts
+/// as elsewhere, and is neither text of the page nor under what has no effect.
+#[test]
+fn an_indented_session_counts() {
+    let page = "- Make the tunnel\n  - first the policy\n\n  ```text\n  R1# conf t\n  R1(config)# crypto isakmp policy 7\n  \
+        R1(config-isakmp)# encr aes 256\n  R1(config-isakmp)# exit\n  ! a profile is not implemented\n  \
+        R1(config)# crypto ipsec profile P\n  R1(ipsec-profile)# set transform-set T\n  R1(ipsec-profile)# exit\n  \
+        R1(config)# username ada password 0 x\n  R1(config)# int gi0/1\n  R1(config-if)# end\n  R1# show ip route\n  \
+        Gateway of last resort is not set\n  R1# conf t\n  R1(config)# hostname Hub\n  ```\n";
+    let parsed = parse(page);
+    assert_eq!(parsed.document.print(), page);
+    assert_eq!(parsed.config.policies.len(), 1);
+    assert_eq!(parsed.config.users.len(), 1);
+    assert_eq!(parsed.config.hostname.as_deref(), Some("Hub"));
+    let user = parsed.document.lines.iter().find(|line| line.text.contains("username")).unwrap();
+    assert_eq!((user.under, user.class), (None, Class::Implemented));
+    assert!(
+        pasted("  R1(gkm-local-server)# rekey transport unicast")
+            .command()
+            .is_some_and(|(_, before)| before > 0)
+    );
+}
+
+/// At an exec prompt no mode is open: what is configured after it belongs to none of those before.
+#[test]
+fn an_exec_prompt_ends_every_mode() {
+    let text =
+        |between: &str| format!("R1(config)#interface FastEthernet0/0\n{between}R1(config-if)#shutdown\n");
+    assert!(parse(&text("")).config.interfaces[0].shutdown);
+    assert!(!parse(&text("R1#show clock\nR1#conf t\n")).config.interfaces[0].shutdown);
+}
+
 /// A script that goes on with `configure terminal` is read on; the end is the last one.
 #[test]
 fn a_script_goes_on_behind_end() {

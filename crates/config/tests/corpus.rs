@@ -6,6 +6,7 @@ mod common;
 use hubward_config::difference::differences;
 use hubward_config::document::Class;
 use hubward_config::edit::{Position, RawEnd, enter};
+use hubward_config::model::Route;
 use hubward_config::parse;
 use hubward_config::source::decode;
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -32,76 +33,163 @@ fn is_page(path: &Path) -> bool {
     name.contains(".md.") || name.contains("README") || name.contains(".log.")
 }
 
-/// Whether a text is, at least in part, the log of a session: `R1#show version`.
-fn has_prompts(text: &str) -> bool {
-    let is_prompt = |line: &str| {
-        let (host, command) = line.split_once('#').unwrap_or_default();
-        let is_name = |c: char| c.is_ascii_alphanumeric() || "-_()".contains(c);
-        !host.is_empty() && host.chars().all(is_name) && command.starts_with(|c: char| c.is_ascii_lowercase())
+/// What was typed behind a prompt in a session's log (`R1#`, `R1>`, `R1(config-if)#`), after the mode
+/// of configuration that it shows.
+fn prompted(line: &str) -> Option<(Option<&str>, &str)> {
+    let name =
+        |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    let (before, typed) = line.trim_start().split_once(['#', '>'])?;
+    let typed_starts = typed.trim_start().starts_with(|c: char| c.is_ascii_alphabetic() || c == '^');
+    let (mode, host) = match before.split_once('(') {
+        Some((host, mode)) => (Some(mode.strip_suffix(')').filter(|mode| name(mode))?), host),
+        None => (None, before),
     };
-    text.lines().any(is_prompt)
+    (name(host) && (typed_starts || mode.is_some())).then_some((mode, typed.trim_start()))
 }
 
-/// Entered line by line in configuration mode, a configuration means the same as in a file; a line
-/// that is not a command is refused.
-fn type_in(text: &str) -> Result<(), Failed> {
-    let unknown: Vec<_> = parse(text)
-        .document
-        .lines
-        .into_iter()
-        .filter(|line| matches!(line.class, Class::Unknown | Class::Blank))
-        .collect();
-    let (mut typed, mut position) = (String::new(), Position::default());
-    let mut lines = text.lines().take_while(|line| line.trim() != "end");
-    let mut understood = String::new();
-    while let Some(line) = lines.next() {
-        let mut entry = line.to_string();
-        if let Some(end) = RawEnd::of(line.trim()) {
-            for raw in lines.by_ref() {
-                entry.push('\n');
-                entry.push_str(raw);
-                if end.is(raw) {
-                    break;
-                }
+/// Who types at a console, as a session of Hubward answers: `exit` leaves one mode, `end` all of
+/// them, and no line under a refused one goes elsewhere.
+#[derive(Default)]
+struct Console {
+    running: String,
+    /// Of configuration mode; `None` at the exec prompt.
+    position: Option<Position>,
+    /// What was typed of a text whose end has not come yet.
+    raw: Option<(RawEnd, String)>,
+}
+
+impl Console {
+    /// Types a line; an error is that it is refused.
+    fn line(&mut self, line: &str) -> Result<(), String> {
+        if let Some((end, mut text)) = self.raw.take() {
+            text.push('\n');
+            text.push_str(line);
+            if !end.is(line) {
+                self.raw = Some((end, text));
+                return Ok(());
             }
+            return self.enter(&text);
         }
-        if line.trim() == "exit" {
-            position = Position::default();
-            understood.push_str(line);
-            understood.push('\n');
-        } else if let Ok(change) = enter(&typed, &position, &entry) {
-            // a router does not keep a line twice
-            let again = change.text.is_none() && change.position == position && change.line.is_some();
-            position = change.position;
-            typed = change.text.unwrap_or(typed);
-            if again && understood.lines().any(|known| known.trim() == line.trim()) {
-                continue;
+        let word = line.trim().to_ascii_lowercase();
+        let Some(position) = &mut self.position else {
+            let mut words = word.split(' ');
+            if words.next().is_some_and(|first| first.starts_with("conf")) && words.count() <= 1 {
+                self.position = Some(Position::default());
             }
-        } else if unknown.iter().all(|unknown| unknown.text != line) {
-            return Err(format!("refused: {line}").into());
-        } else {
-            continue;
+            return Ok(());
+        };
+        match word.as_str() {
+            "end" | "^z" => self.position = None,
+            "exit" if position.is_global() => self.position = None,
+            "exit" => position.leave(),
+            _ if word.starts_with("do ") => {}
+            _ => match RawEnd::of(line.trim()) {
+                Some(end) => self.raw = Some((end, line.to_string())),
+                None => return self.enter(line),
+            },
         }
-        understood.push_str(&entry);
-        understood.push('\n');
+        Ok(())
     }
-    // items know their lines, which are others now
-    let meaning = |text: &str| {
-        let shown = format!("{:?}", parse(text).config);
-        // `line: 5`, and the line of a map's list: `("EZVPN", 5)`
-        let parts = shown.replace("\", ", "line: ");
-        let parts = parts.split("line: ").map(|part| part.trim_start_matches(|c: char| c.is_ascii_digit()));
-        parts.collect::<Vec<_>>().join("line: ")
+
+    fn enter(&mut self, entry: &str) -> Result<(), String> {
+        let position = self.position.take().unwrap_or_default();
+        if let Some(why) = position.belongs_to_refused(entry) {
+            self.position = Some(position);
+            return Err(why);
+        }
+        match enter(&self.running, &position, entry) {
+            Ok(change) => {
+                self.running = change.text.unwrap_or_else(|| std::mem::take(&mut self.running));
+                self.position = Some(change.position);
+                Ok(())
+            }
+            Err(wrong) => {
+                self.position = Some(position.after_refused(entry));
+                Err(format!("{wrong:?}"))
+            }
+        }
+    }
+}
+
+/// What a configuration means, whichever lines of the file it is in.
+fn meaning(text: &str) -> String {
+    let mut config = parse(text).config;
+    // IOS shows routes and lists in an order of its own; which was entered first means nothing
+    config.routes.sort_by_cached_key(|route| format!("{:?}", Route { line: 0, ..route.clone() }));
+    config.acls.sort_by(|one, other| one.name.cmp(&other.name));
+    let shown = format!("{config:#?}");
+    // `line: 5`, and the line of a map's list: `("EZVPN", 5)`
+    let is_number = |line: &str| {
+        let line = line.trim().trim_end_matches(',');
+        !line.is_empty() && line.chars().all(|c| c.is_ascii_digit())
     };
-    let (typed, understood) = (meaning(&typed), meaning(&understood));
-    match typed.bytes().zip(understood.bytes()).position(|(a, b)| a != b) {
-        None if typed.len() == understood.len() => Ok(()),
-        place => {
-            let from = place.unwrap_or_default().saturating_sub(200);
-            let near = |text: &str| text.chars().skip(from).take(300).collect::<String>();
-            Err(format!("typed in, it means\n…{}…\nand not\n…{}…", near(&typed), near(&understood)).into())
+    let (mut out, mut before) = (String::new(), "");
+    for line in shown.lines() {
+        let of_a_list = is_number(line) && before.trim().starts_with('"');
+        if !of_a_list && !line.trim().starts_with("line: ") {
+            out.push_str(line);
+            out.push('\n');
+        }
+        before = line;
+    }
+    out
+}
+
+/// Typed at a console line by line, a file means what it means when it is loaded.
+fn type_in(text: &str) -> Result<(), Failed> {
+    let loaded = parse(text);
+    let is_log = text.lines().any(|line| prompted(line).is_some());
+    let mut console = Console { position: Some(Position::default()), ..Console::default() };
+    for (index, line) in loaded.document.lines.iter().enumerate() {
+        let whole = line.text.as_str();
+        let typed = match prompted(whole).filter(|_| console.raw.is_none()) {
+            Some((mode, typed)) => {
+                // the prompt says where who typed this was
+                match (mode, console.position.is_some()) {
+                    (Some("config"), _) => console.position = Some(Position::default()),
+                    (Some(_), false) => console.line("configure terminal")?,
+                    (None, true) => console.line("end")?,
+                    _ => {}
+                }
+                typed
+            }
+            // what a command printed is not typed, nor is what a terminal shows around it
+            None if is_log && line.class == Class::Blank => continue,
+            None => whole,
+        };
+        // an `exit` too many leaves configuration mode, as the prompt shows
+        if console.position.is_none() && line.class != Class::Blank {
+            console.line("configure terminal")?;
+        }
+        if let Err(why) = console.line(typed) {
+            // IOS refuses them as well: what is no command, commands of exec mode, and those of
+            // a mode that is not open
+            let is_astray = loaded.diagnostics.iter().any(|told| {
+                usize::try_from(told.line) == Ok(index + 1)
+                    && told.message.contains("is not in the mode of such lines")
+            });
+            // what a command without effect printed in a log, read as lines under it
+            let is_printed = || {
+                let under = line.under.and_then(|under| loaded.document.lines.get(under));
+                is_log && typed == whole && under.is_some_and(|under| under.class != Class::Implemented)
+            };
+            let is_none = matches!(line.class, Class::Unknown | Class::Blank);
+            if !(is_none || is_astray || is_printed()) {
+                return Err(format!("line {} is refused: {whole}: {why}", index + 1).into());
+            }
         }
     }
+    let (typed, loaded) = (meaning(&console.running), meaning(text));
+    let (typed, loaded): (Vec<_>, Vec<_>) = (typed.lines().collect(), loaded.lines().collect());
+    let Some(place) =
+        (0..typed.len().max(loaded.len())).find(|place| typed.get(*place) != loaded.get(*place))
+    else {
+        return Ok(());
+    };
+    let near = |lines: &[&str]| {
+        lines.iter().skip(place.saturating_sub(12)).take(24).copied().collect::<Vec<_>>().join("\n")
+    };
+    Err(format!("typed in, it means\n…{}…\nand not\n…{}…", near(&typed), near(&loaded)).into())
 }
 
 fn read(path: &PathBuf) -> String {
@@ -207,10 +295,7 @@ fn main() {
     for path in &paths {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let text = read(path);
-        // prompts say which lines of a session's log are output; who types them sees no prompt
-        if !(is_page(path) && has_prompts(&text)) {
-            trials.push(Trial::test(format!("corpus::typed::{name}"), move || type_in(&text)));
-        }
+        trials.push(Trial::test(format!("corpus::typed::{name}"), move || type_in(&text)));
         let path = path.clone();
         trials.push(Trial::test(format!("corpus::{name}"), move || check(&path)));
     }

@@ -104,10 +104,20 @@ pub(crate) enum Request {
         /// What it was made out of: if that is not in force any more, it is refused.
         base: Arc<Parsed>,
         parsed: Arc<Parsed>,
+        extent: Extent,
         done: Sender<Result<(), NotConfigured>>,
     },
     /// SIGTERM or SIGINT, or `reload`.
     Stop(End),
+}
+
+/// How much of a configuration somebody changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// Somebody changed lines, at a console or in the file: what is lost by a slip is refused.
+    Lines,
+    /// `configure replace`: it was said that this is a complete configuration.
+    Whole,
 }
 
 /// How the gateway ends.

@@ -9,7 +9,7 @@ mod screen;
 mod start;
 
 pub(crate) use keys::group_keys;
-pub(crate) use replace::may_replace;
+pub(crate) use replace::{gone_in_use, may_replace};
 pub(crate) use start::{is_configuration, read, started, status_here, tell};
 
 use crate::base::program::{WrongUse, complain, say};

@@ -1,6 +1,7 @@
 //! Whether a configuration may replace a running one: at the console, and by a reload.
 
-use super::start::{is_different, may_start, shown, status};
+use super::start::{is_configuration, is_different, may_start, shown, status};
+use crate::base::message::Extent;
 use crate::choices::{Choices, Judgement};
 use hubward_config::Parsed;
 use hubward_config::diagnostic::{Code, Diagnostic, Severity, Unenforced};
@@ -18,9 +19,17 @@ const SHOWN: usize = 3;
 /// A router would not have accepted such lines from its console either. A configuration that is
 /// accepted gets its choices, and the exit status of the program under it is returned.
 ///
+/// A whole configuration may lose and lack what one that is edited may not: it takes the place of
+/// every other if it would start.
+///
 /// The message reports what the change makes worse, without line numbers: an operator who entered a
 /// line has not seen the whole text.
-pub(crate) fn may_replace(old: &Parsed, new: &mut Parsed, choices: &Choices) -> Result<u8, String> {
+pub(crate) fn may_replace(
+    old: &Parsed,
+    new: &mut Parsed,
+    choices: &Choices,
+    extent: Extent,
+) -> Result<u8, String> {
     let judgement = choices.apply_known(new);
     let before = choices.judge(old);
     let mut worse = no_longer_here(&before, &judgement);
@@ -33,8 +42,15 @@ pub(crate) fn may_replace(old: &Parsed, new: &mut Parsed, choices: &Choices) -> 
     }
     // what was not allowed before either: the rule of a start
     may_start(&judgement)?;
-    if let Some(gone) = gone_in_use(&old.config, &new.config) {
-        let name = &gone.name;
+    if extent == Extent::Whole {
+        return match is_configuration(new) {
+            true => Ok(status(new, &judgement)),
+            false => {
+                Err("this is no configuration: it is empty, or most of its lines are not commands".into())
+            }
+        };
+    }
+    if let Some(name) = gone_in_use(&old.config, &new.config).first() {
         return Err(match is_hardware(name) {
             true => format!(
                 "the interface {name} cannot be removed; `shutdown`, `no ip address` or `default interface` ends what it does"
@@ -89,17 +105,18 @@ fn no_longer_here(before: &Judgement, after: &Judgement) -> Vec<String> {
     out
 }
 
-/// An interface in use that the new configuration no longer names. No router loses a physical one
-/// by a configuration, and a truncated file must not end everything that uses it. The link of one
-/// with a crypto map stays up here, and would no longer be guarded.
-fn gone_in_use<'c>(old: &'c Config, new: &Config) -> Option<&'c Interface> {
+/// The interfaces in use that the new configuration no longer names. No router loses a physical one
+/// by a change of lines, and a truncated file must not end everything that uses it. The link of one
+/// with a crypto map would no longer be guarded, so whoever accepts the loss shuts it.
+pub(crate) fn gone_in_use(old: &Config, new: &Config) -> Vec<String> {
     let in_use = |one: &&Interface| {
         // what has no link here carries nothing
         let addressed = is_hardware(&one.name) && !one.address.is_none() && old.has_link(&one.name);
         !one.shutdown && (one.crypto_map.is_some() || addressed)
     };
     let stays = |name: &str| new.interfaces.iter().any(|interface| interface.name == name);
-    old.interfaces.iter().filter(in_use).find(|one| !stays(&one.name))
+    let gone = old.interfaces.iter().filter(in_use).filter(|one| !stays(&one.name));
+    gone.map(|one| one.name.clone()).collect()
 }
 
 /// The tunnels and groups that came up before and would not any more, although they stay. Whoever
@@ -163,7 +180,8 @@ mod tests {
 
     fn replaced(before: &str, after: &str) -> Result<(), String> {
         let old = hubward_config::parse(before);
-        may_replace(&old, &mut hubward_config::parse(after), &Choices::default()).map(drop)
+        let mut new = hubward_config::parse(after);
+        may_replace(&old, &mut new, &Choices::default(), Extent::Lines).map(drop)
     }
 
     /// A configuration in which a tunnel in use has lost a part is refused as a whole.
@@ -391,8 +409,9 @@ mod tests {
     fn another_configuration_has_an_exit_status_of_its_own() {
         let hub = include_str!("../../../../examples/hub.cfg");
         let old = hubward_config::parse(hub);
-        let status =
-            |text: &str| may_replace(&old, &mut hubward_config::parse(text), &Choices::default()).unwrap();
+        let status = |text: &str| {
+            may_replace(&old, &mut hubward_config::parse(text), &Choices::default(), Extent::Lines).unwrap()
+        };
         assert_eq!(status(hub), 0);
         assert_eq!(status(&hub.replace("ip classless\n", "ip classless\nip policy frobnicate\n")), DIFFERS);
     }

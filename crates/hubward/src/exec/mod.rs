@@ -14,6 +14,8 @@ mod manage;
 mod ping;
 #[cfg(test)]
 mod reference;
+#[cfg(test)]
+mod replace_tests;
 mod show_acl;
 mod show_config;
 mod show_engine;

@@ -15,7 +15,7 @@ pub(crate) mod startup;
 use crate::base::clock::now;
 use crate::base::family::v4_address;
 use crate::base::inbox::Inbox;
-use crate::base::message::{Datagram, End, LinkPacket, News, NotConfigured, Request};
+use crate::base::message::{Datagram, End, Extent, LinkPacket, News, NotConfigured, Request};
 use crate::base::store::wall_clock;
 use crate::check;
 use crate::choices::Choices;
@@ -184,11 +184,11 @@ impl Drives for Gateway {
                 let _gone = done.send(count);
             }
             Request::Reload => self.reload(),
-            Request::Configure { base, parsed, done } => {
+            Request::Configure { base, parsed, extent, done } => {
                 let outcome = match Arc::ptr_eq(&base, &self.parsed) {
-                    true => {
-                        self.install(parsed).map_err(|error| NotConfigured::Refused(format!("{error:#}")))
-                    }
+                    true => self
+                        .install(parsed, extent)
+                        .map_err(|error| NotConfigured::Refused(format!("{error:#}"))),
                     false => Err(NotConfigured::Overtaken),
                 };
                 self.effects();
@@ -626,7 +626,7 @@ impl Gateway {
         if !check::is_configuration(&parsed) {
             anyhow::bail!("{} is not an IOS configuration", self.file.display());
         }
-        self.install(Arc::new(parsed))?;
+        self.install(Arc::new(parsed), Extent::Lines)?;
         if let Some(save) = startup::unsaved(&self.views, before.document.print(), &text) {
             self.asks.files.later(Kind::Unsaved, save);
         }
@@ -636,21 +636,16 @@ impl Gateway {
 
     /// Puts a configuration in force; what it does not change is left alone. On an error the
     /// previous one stays in force completely.
-    fn install(&mut self, parsed: Arc<Parsed>) -> anyhow::Result<()> {
-        let resolved = self.resolve(parsed)?;
+    fn install(&mut self, parsed: Arc<Parsed>, extent: Extent) -> anyhow::Result<()> {
+        let resolved = self.resolve(parsed, extent)?;
         let ready = self.prepare(resolved)?;
         self.apply(ready);
         Ok(())
     }
 
     /// Determines what the configuration means, and whether it may replace the one in force.
-    fn resolve(&self, parsed: Arc<Parsed>) -> anyhow::Result<Resolved> {
-        let mut parsed = Arc::unwrap_or_clone(parsed);
-        if !parsed.config.keep_numbers(&self.parsed.config) {
-            anyhow::bail!("there were too many interfaces since the start; only a restart makes room");
-        }
-        let status =
-            check::may_replace(&self.parsed, &mut parsed, &self.choices).map_err(anyhow::Error::msg)?;
+    fn resolve(&self, parsed: Arc<Parsed>, extent: Extent) -> anyhow::Result<Resolved> {
+        let (parsed, status) = accept(&self.parsed, parsed, &self.choices, extent)?;
         Ok(Resolved::new(parsed, status, self.choices.overlap.into()))
     }
 
@@ -676,6 +671,7 @@ impl Gateway {
         let Ready { resolved: Resolved { parsed, translation, status }, machine } = ready;
         // what happened until now happened to the interfaces of the old one
         self.hear();
+        let gone = check::gone_in_use(&self.parsed.config, &parsed.config);
         let (state, names) = (self.state.clone(), machine.faces.names.clone());
         self.asks.files.later(Kind::Names, move || guard::mapping::remember(&state, &names));
         check::tell(&parsed, Some(&self.parsed));
@@ -684,7 +680,7 @@ impl Gateway {
         self.status
             .store(check::status_here(status, &self.parsed.config, &machine.faces.names), Ordering::Relaxed);
         self.asks.configure(&self.parsed.config);
-        self.machine.adopt(machine.faces);
+        self.machine.adopt(machine.faces, &gone);
         tell_of_lines(&self.machine.shut_lines(&self.parsed.config));
         self.configured = true;
         // a lease is removed before the address that replaces it is set
@@ -731,6 +727,22 @@ impl Gateway {
         let servers = self.lending.configure(&self.parsed.config, machine.names());
         clients.and(servers)
     }
+}
+
+/// What a configuration means in the place of the running one, and the exit status of the program
+/// under it.
+pub(crate) fn accept(
+    running: &Parsed,
+    parsed: Arc<Parsed>,
+    choices: &Choices,
+    extent: Extent,
+) -> anyhow::Result<(Parsed, u8)> {
+    let mut parsed = Arc::unwrap_or_clone(parsed);
+    if !parsed.config.keep_numbers(&running.config) {
+        anyhow::bail!("there were too many interfaces since the start; only a restart makes room");
+    }
+    let status = check::may_replace(running, &mut parsed, choices, extent).map_err(anyhow::Error::msg)?;
+    Ok((parsed, status))
 }
 
 /// Logs that interfaces went up or down.

@@ -62,7 +62,13 @@ impl Site<'_> {
 
     fn install(&mut self, text: &str) -> Result<(), String> {
         let parsed = Arc::new(hubward_config::parse(text));
-        self.gateway.install(parsed).map_err(|error| format!("{error:#}"))
+        self.gateway.install(parsed, Extent::Lines).map_err(|error| format!("{error:#}"))
+    }
+
+    /// `configure replace`
+    fn replace(&mut self, text: &str) -> Result<(), String> {
+        let parsed = Arc::new(hubward_config::parse(text));
+        self.gateway.install(parsed, Extent::Whole).map_err(|error| format!("{error:#}"))
     }
 
     /// Where a datagram to this address of ours arrives.
@@ -118,6 +124,40 @@ fn with_gateway(name: &str, config: &str, test: impl FnOnce(Site<'_>) + Send) {
     })
     .unwrap();
     std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// A whole configuration may do without an interface that was in use: then its card is as one without
+/// a configuration on a router, down and without an address, and back again it is as before. By a
+/// change of lines this is refused.
+#[test]
+fn an_interface_that_a_whole_configuration_lacks_is_shut() {
+    with_gateway("whole", CONFIG, |mut site| {
+        let card = |site: &Site<'_>, name: &str| link::by_name(site.gateway.machine.netlink(), name).unwrap();
+        let crypto = "interface FastEthernet0/0\n ip address 192.0.2.1 255.255.255.0\n crypto map M\n";
+        let inside = "interface FastEthernet0/1\n ip address 10.1.1.1 255.255.255.0\n";
+        for (gone, down, left) in
+            [(inside, "eth1", "eth0 192.0.2.1/24"), (crypto, "eth0", "eth1 10.1.1.1/24")]
+        {
+            let without = CONFIG.replace(gone, "");
+            let refused = site.install(&without).unwrap_err();
+            assert!(refused.contains("cannot be removed"), "{refused}");
+            assert!(card(&site, down).up);
+            site.replace(&without).unwrap();
+            assert_eq!(site.addresses(), [left]);
+            assert!(!card(&site, down).up, "{down}");
+            assert_eq!(site.gateway.parsed.document.print(), without);
+            // and it stays so until it has an interface again
+            site.replace(&without.replace("hostname Hub", "hostname Other")).unwrap();
+            assert!(!card(&site, down).up, "{down}");
+            site.replace(CONFIG).unwrap();
+            assert!(card(&site, down).up, "{down}");
+            assert_eq!(site.addresses(), ["eth0 192.0.2.1/24", "eth1 10.1.1.1/24"]);
+        }
+        for text in ["", "Dear colleague,\nthe router is new.\n"] {
+            assert!(site.replace(text).unwrap_err().contains("no configuration"), "{text}");
+        }
+        assert_eq!(site.gateway.parsed.document.print(), CONFIG);
+    });
 }
 
 /// IKE belongs to the crypto interface that has the address, and to no other.
@@ -243,7 +283,9 @@ fn a_change_of_what_is_no_longer_in_force_is_overtaken() {
         let configure = |gateway: &mut Gateway, base: &Arc<Parsed>, text: &str| {
             let (done, outcome) = channel();
             let (base, parsed) = (Arc::clone(base), Arc::new(hubward_config::parse(text)));
-            assert!(gateway.request(Request::Configure { base, parsed, done }).is_none());
+            assert!(
+                gateway.request(Request::Configure { base, parsed, extent: Extent::Lines, done }).is_none()
+            );
             outcome.recv().unwrap()
         };
         let first = Arc::clone(&site.gateway.parsed);

@@ -165,6 +165,9 @@ pub(crate) struct Machine {
     faces: Faces,
     /// The cards of all interfaces that have existed: one that comes back gets its old card.
     known: Cards,
+    /// The cards of interfaces that another configuration ended while they were in use. They are
+    /// down, as an interface without a configuration is on a router.
+    closed: Vec<String>,
     carrier: Carrier,
     keep_addresses: bool,
     /// Whether interfaces without a link get one by position.
@@ -232,6 +235,7 @@ impl Machine {
         Ok(Self {
             executor: Executor::open(Netlink::open()?, state, &shut)?,
             known: faces.cards.clone(),
+            closed: Vec::new(),
             faces,
             carrier: Carrier::Kernel,
             keep_addresses,
@@ -276,8 +280,12 @@ impl Machine {
         Ok(Prepared { faces, addresses, reserved })
     }
 
-    /// Adopts the links of the configuration that is about to be applied.
-    pub(crate) fn adopt(&mut self, faces: Faces) {
+    /// Adopts the links of the configuration that is about to be applied. Interfaces that are
+    /// `gone` were in use until now.
+    pub(crate) fn adopt(&mut self, faces: Faces, gone: &[String]) {
+        let closed = gone.iter().filter_map(|name| self.faces.cards.get(name)).flatten();
+        self.closed.extend(closed.cloned());
+        self.closed.retain(|card| !faces.cards.values().flatten().any(|used| used == card));
         let taken = |links: &Vec<String>| faces.cards.values().flatten().any(|name| links.contains(name));
         self.known.retain(|ios, links| faces.cards.contains_key(ios) || !taken(links));
         self.known.extend(faces.cards.clone());
@@ -349,6 +357,7 @@ impl Machine {
             config: demand.config,
             names: &self.faces.names,
             made: &self.faces.made,
+            closed: &self.closed,
             carrier: &self.carrier,
             keep_addresses: self.keep_addresses,
             leases: &self.leases,

@@ -45,6 +45,8 @@ pub(crate) struct Situation<'a> {
     pub(crate) names: &'a Names,
     /// Those of them that Hubward makes.
     pub(crate) made: &'a MadeLinks,
+    /// Cards that no interface has any more, and that are to be down.
+    pub(crate) closed: &'a [String],
     pub(crate) carrier: &'a Carrier,
     /// `--no-addresses`: something else gives the links their addresses.
     pub(crate) keep_addresses: bool,
@@ -284,9 +286,11 @@ fn leases_in_force(now: &Situation<'_>) -> BTreeMap<String, Lease> {
 }
 
 /// The links of the configuration's interfaces, and the ports of bridges. One that is shut and does
-/// not exist needs nothing. A sub-interface is down with its parent.
+/// not exist needs nothing. A sub-interface is down with its parent, and a card without its
+/// interface.
 fn links(now: &Situation<'_>, seen: &Seen) -> BTreeMap<String, bool> {
-    let mut wanted = BTreeMap::new();
+    let closed = now.closed.iter().filter(|card| seen.link(card).is_some());
+    let mut wanted: BTreeMap<String, bool> = closed.map(|card| (card.clone(), false)).collect();
     for interface in now.config.interfaces.iter().filter(|one| faces::turns_link(now.names, one)) {
         let Some(name) = now.names.get(&interface.name) else { continue };
         let parent = parent(&interface.name).and_then(|parent| now.config.interface(parent));

@@ -185,6 +185,7 @@ impl Lab {
             config,
             names: &faces.names,
             made: &faces.made,
+            closed: &[],
             carrier: &self.carrier,
             keep_addresses: self.keep_addresses,
             leases: &self.leases,

@@ -733,6 +733,7 @@ fn another_configuration_finds_its_addresses() {
             config: &config,
             names: &names,
             made: &MadeLinks::new(),
+            closed: &[],
             carrier: &lab.carrier,
             keep_addresses: false,
             leases: &lab.leases,

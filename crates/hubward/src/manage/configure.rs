@@ -4,7 +4,7 @@
 
 use crate::base::console_lines::LineName;
 use crate::base::files;
-use crate::base::message::{NotConfigured, Request};
+use crate::base::message::{Extent, NotConfigured, Request};
 use crate::check;
 use crate::gateway::startup::keep;
 use crate::manage::desk::{Desk, Refusal};
@@ -39,7 +39,7 @@ pub(crate) fn enter(desk: &Desk, position: &Position, line: &str) -> Result<Ente
     let obfuscate = desk.views.parsed().config.password_encryption;
     let protected = typed_password::protect(line, position, obfuscate);
     let entered = protected.as_deref().unwrap_or(line);
-    let ((position, place), parsed) = attempt(desk, |running| {
+    let ((position, place), parsed) = attempt(desk, Extent::Lines, |running| {
         let text = running.document.print();
         let change = edit::enter(&text, position, entered).map_err(|wrong| {
             // the place is one in what was typed, not in what that became
@@ -54,7 +54,7 @@ pub(crate) fn enter(desk: &Desk, position: &Position, line: &str) -> Result<Ente
 /// Puts another configuration in the place of the running one, and says how many of its lines have
 /// no effect. The log says who did it.
 pub(crate) fn replace(desk: &Desk, text: &str, by: Option<LineName>) -> Result<String, Refusal> {
-    let ((), parsed) = attempt(desk, |_| Ok((Some(text.to_string()), ())))?;
+    let ((), parsed) = attempt(desk, Extent::Whole, |_| Ok((Some(text.to_string()), ())))?;
     tell_configured(desk, by);
     Ok(summary(&parsed))
 }
@@ -110,6 +110,7 @@ pub(crate) fn summary(parsed: &Parsed) -> String {
 /// Makes a new text from the running configuration and applies it; gives what is running then.
 fn attempt<T>(
     desk: &Desk,
+    extent: Extent,
     make: impl Fn(&Parsed) -> Result<(Option<String>, T), Refusal>,
 ) -> Result<(T, Arc<Parsed>), Refusal> {
     for _ in 0..ATTEMPTS {
@@ -120,7 +121,7 @@ fn attempt<T>(
         let (done, outcome) = std::sync::mpsc::channel();
         let unanswered = || Refusal::Failed("The gateway does not answer".into());
         let read = Arc::clone(&parsed);
-        if !desk.gateway.request(Request::Configure { base, parsed, done }) {
+        if !desk.gateway.request(Request::Configure { base, parsed, extent, done }) {
             return Err(unanswered());
         }
         match outcome.recv_timeout(PATIENCE).map_err(|_| unanswered())? {

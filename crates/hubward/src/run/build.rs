@@ -116,7 +116,7 @@ pub(crate) fn build(
     let here = router::here(&parsed.config, machine.names(), &[], machine.tun());
     let router = Router::set_up(&parsed, here)?;
     let Prepared { faces, addresses, reserved } = machine.prepare(&parsed.config)?;
-    machine.adopt(faces);
+    machine.adopt(faces, &[]);
     let policy = translation.on(&addresses, reserved);
     for line in &translation.left_out {
         tracing::warn!("{line}");

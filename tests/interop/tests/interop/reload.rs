@@ -21,6 +21,7 @@ use hubward_interop::ping;
 use hubward_interop::topology::{CLIENT, Client, HUB_HOST, Reference};
 use hubward_interop::wait::{self, secs};
 
+use crate::scene::Scene;
 use crate::{Case, case};
 
 pub(crate) const CASES: &[Case] = &[
@@ -30,6 +31,7 @@ pub(crate) const CASES: &[Case] = &[
         changes,
     ),
     case("many_under_traffic_lose_nothing", &[Need::Hubward, Need::StrongSwan], many),
+    case("configure_replace_leaves_exactly_the_file", &[Need::Hubward, Need::StrongSwan], replaced),
     case("routes_of_the_machine_do_not_win_in_silence", &[Need::Hubward], foreign_routes),
 ];
 
@@ -210,6 +212,53 @@ fn many(lab: &Lab) -> Result<()> {
     traffic.lost_nothing(1000)?;
     assert_eq!(spis()?, before, "the same SAs");
     hub.stop()
+}
+
+/// `configure replace` to another configuration and back, with a tunnel that both have: what runs is
+/// exactly the file each time, and the tunnel loses no packet. A configuration without the tunnel and
+/// without the inside interface ends both, and back again both work.
+fn replaced(lab: &Lab) -> Result<()> {
+    let scene = Scene::reference(lab, Client::Direct)?;
+    let charon = scene.spoke(lab, Build::Machine, &Spoke::default())?;
+    let hub = &scene.hub;
+    let file = |name: &str| hub.socket().with_file_name(name);
+    let base = hub_cfg()?;
+    let mut other = base.clone();
+    for (place, lines) in ADDITIONS {
+        other = edit(&other, place, &format!("{lines}{place}"))?;
+    }
+    let other = edit(&other, "hostname Hub\n", "hostname Other\n")?;
+    let small =
+        "hostname Small\n!\ninterface FastEthernet0/0\n ip address 10.48.67.181 255.255.255.224\n!\nend\n";
+    for (name, text) in [("base.cfg", base.as_str()), ("other.cfg", &other), ("small.cfg", small)] {
+        std::fs::write(file(name), text)?;
+    }
+    let replace = |name: &str| -> Result<()> {
+        let told = hub.exec(&format!("configure replace flash:{name} force"))?;
+        assert!(told.contains("Rollback Done"), "{told}");
+        hub.exec("copy running-config flash:now.cfg")?;
+        let (running, wanted) =
+            (std::fs::read_to_string(file("now.cfg"))?, std::fs::read_to_string(file(name))?);
+        assert_eq!(running, wanted, "what runs is not {name}");
+        Ok(())
+    };
+    let traffic = ping::Running::start(lab, "ping", &scene.net.spoke_lan, HUB_HOST)?;
+    for name in ["other.cfg", "base.cfg", "other.cfg", "base.cfg"] {
+        replace(name)?;
+        std::thread::sleep(secs(1));
+    }
+    traffic.lost_nothing(20)?;
+
+    // an interface that a configuration does not name any more has no address, and is down
+    replace("small.cfg")?;
+    expect(&scene.net.hub, "addr show eth1", "10.1.1.1/24", false)?;
+    expect(&scene.net.hub, "link show eth1", "state DOWN", true)?;
+    let shown = hub.exec("show crypto ipsec sa")?;
+    assert!(!shown.contains("10.2.2.0"), "{shown}");
+    replace("base.cfg")?;
+    expect(&scene.net.hub, "addr show eth1", "10.1.1.1/24", true)?;
+    charon.initiate("net")?;
+    ping::until_answered(&scene.net.spoke_lan, HUB_HOST, secs(15))
 }
 
 /// A default route of the machine with metric 0 gives way to one of the configuration, and is back

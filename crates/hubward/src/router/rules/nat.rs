@@ -137,7 +137,7 @@ fn dynamic(
     }
     let to = match &rule.to {
         NatTo::Interface(name) => site.address(name).map(|address| format!("snat to {address}")),
-        NatTo::Pool(name) => pool(site.config, name).map(|pool| to_pool(pool)),
+        NatTo::Pool(name) => pool(site.config, name).map(to_pool),
     };
     // what has no address to go by must not leave with its own
     chains.push(chain(&then, &[to.unwrap_or_else(|| "drop".into())]));

@@ -100,7 +100,7 @@ impl<'s> Look<'s> {
         }
         let inside = arrival.interface.is_some_and(|one| one.nat == Some(NatSide::Inside));
         let outside = arrival.interface.is_some_and(|one| one.nat == Some(NatSide::Outside));
-        self.from_outside(packet, outside, of, stages);
+        self.coming(packet, outside, of, stages);
         let (interface, says, line) = match self.route(packet, stages)? {
             Ok(found) => found,
             Err(end) => return Some(end),
@@ -110,7 +110,7 @@ impl<'s> Look<'s> {
         let by = interface.map_or_else(String::new, |one| one.name.clone());
         let came = packet.clone();
         if !arrival.own {
-            self.to_outside(packet, (inside, goes_outside), &by, of, stages)?;
+            self.going(packet, (inside, goes_outside), &by, of, stages)?;
         }
         self.output(packet, &came, &arrival, interface, by, stages)
     }
@@ -264,7 +264,7 @@ impl<'s> Look<'s> {
     }
 
     /// Destinations that are translated: of what comes from outside.
-    fn from_outside(&self, packet: &mut Moving, outside: bool, of: Option<&Connection>, stages: &mut Stages) {
+    fn coming(&self, packet: &mut Moving, outside: bool, of: Option<&Connection>, stages: &mut Stages) {
         if let Some(connection) = of
             && (connection.came.source, connection.came.source_port)
                 != (connection.left.source, connection.left.source_port)
@@ -329,7 +329,7 @@ impl<'s> Look<'s> {
     }
 
     /// Sources that are translated: of what goes from inside to outside. `None`: it is dropped.
-    fn to_outside(
+    fn going(
         &self,
         packet: &mut Moving,
         (inside, outside): (bool, bool),
