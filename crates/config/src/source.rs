@@ -443,7 +443,7 @@ fn is_exec_only(line: &str) -> bool {
 }
 
 /// How lines begin that a router prints around a configuration.
-const FRAMES: [&str; 29] = [
+const FRAMES: [&str; 30] = [
     "--More--",
     "<--- More --->",
     "[OK]",
@@ -463,6 +463,7 @@ const FRAMES: [&str; 29] = [
     "login as:",
     "No time source,",
     "Password:",
+    "Re-enter password:",
     "Overwrite the previous NVRAM configuration",
     "Press RETURN to get started",
     "Proceed with reload?",
