@@ -65,6 +65,16 @@ table ip watch {
 }
 ";
 
+/// Nobody answers but the test.
+const QUIET: &str = "\
+table ip quiet {
+  chain everything {
+    type filter hook prerouting priority -400
+    drop
+  }
+}
+";
+
 fn configurations(lab: &Lab) -> Result<()> {
     let asked = |name: &str| std::env::var(name).ok().and_then(|number| number.parse().ok());
     let seed = asked("HUBWARD_MODEL_SEED").unwrap_or(SEED);
@@ -172,10 +182,9 @@ impl Net {
             for address in neighbors(side) {
                 router.ip(&format!("neigh replace {address} lladdr {here} dev {link} nud permanent"))?;
             }
-            // nobody answers but the test
             ns.run(&[
                 "nft",
-                "table ip quiet { chain all { type filter hook prerouting priority -400; drop; }; }",
+                QUIET,
             ])?;
             let sender = inside(&ns, || {
                 // protocol 255 is IPPROTO_RAW: the header is ours
