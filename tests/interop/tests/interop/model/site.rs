@@ -179,7 +179,10 @@ pub(super) fn configuration(random: &mut Random) -> String {
         text.push_str(CRYPTO);
     }
     let list = if crypto { crypto_list(random) } else { String::new() };
-    let Site { groups, lists, .. } = site;
+    // without a line that decides, it permits everything
+    let mut lists = "ip access-list extended EMPTY\n remark to be written\n".to_owned();
+    lists.push_str(&site.lists);
+    let groups = site.groups;
     format!(
         "{text}{groups}{interfaces}{translations}ip route 0.0.0.0 0.0.0.0 198.51.100.1\n{lists}{list}end\n"
     )
@@ -251,7 +254,7 @@ impl Site {
         for way in ["in", "out"] {
             if random.percent(if way == "in" { 50 } else { 30 }) {
                 let list = match random.percent(8) {
-                    true => "MISSING".to_owned(),
+                    true => "EMPTY".to_owned(),
                     false => self.list(random),
                 };
                 let _ = writeln!(text, " ip access-group {list} {way}");
