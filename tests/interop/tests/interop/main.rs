@@ -29,6 +29,7 @@ mod kernel;
 mod l2l;
 mod loss;
 mod machine;
+mod model;
 mod nat;
 mod negative;
 mod openssh;
@@ -84,6 +85,7 @@ const BUSY: &[&str] = &[
     "headquarters::",
     "kernel::",
     "l2l::tcp_",
+    "model::",
     "path_mtu::",
     "rekey::a_volume_",
     "rekey::strongswan_renews_phase_2_thirty_times",
@@ -134,6 +136,7 @@ fn main() {
         ("interfaces", interfaces::CASES),
         ("l2l", l2l::CASES),
         ("machine", machine::CASES),
+        ("model", model::CASES),
         ("reload", reload::CASES),
         ("remote_access", remote_access::CASES),
         ("combined", combined::CASES),
