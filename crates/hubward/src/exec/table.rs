@@ -143,7 +143,7 @@ pub(crate) const ROWS: &[Row] = &[
     show("show ip interface [<IF:interface> [<UNIT:unit>]] [brief]", 1, show_interface::ip),
     show("show ip local pool [<name>]", 1, show_pool::pools),
     show("show ip nat statistics", 1, show_nat::statistics),
-    show("show ip nat translations [icmp|tcp|udp|verbose]...", 1, show_nat::table),
+    show("show ip nat translations [icmp|tcp|udp] [verbose]", 1, show_nat::table),
     show("show ip route", 1, show_route::route),
     show("show logging", 1, show_system::logging),
     show("show privilege", 1, show_system::privilege),

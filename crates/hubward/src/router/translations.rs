@@ -74,9 +74,8 @@ impl std::fmt::Display for Place {
     }
 }
 
-/// A row of `show ip nat translations`. In this order those of an address are together, and what
-/// many use stands behind them.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// A row of `show ip nat translations`.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Translation {
     pub(crate) inside_global: Place,
     pub(crate) inside_local: Place,
@@ -180,7 +179,11 @@ pub(crate) fn translations(
         rows.push(row);
     }
     rows.extend(simple.into_values());
-    rows.sort_unstable();
+    // those of an address are together, and what many use stands behind them
+    rows.sort_by_key(|row| {
+        let (global, local) = (row.inside_global, row.inside_local);
+        (global.address, local.address, row.kind, global.port, local.port, row.protocol, row.outside)
+    });
     rows
 }
 
@@ -469,8 +472,8 @@ ip nat inside source static network 10.9.0.0 203.0.113.64 /26
                 "icmp 203.0.113.2:513 10.1.1.10:512 192.0.2.7:512 192.0.2.7:513 1",
                 "tcp 203.0.113.2:1025 10.1.1.10:1025 192.0.2.80:80 192.0.2.80:80 1",
                 "udp 203.0.113.2:5000 10.1.1.10:5000 192.0.2.53:53 192.0.2.53:53 1",
-                "tcp 203.0.113.2:8080 172.16.10.11:80 --- --- 0",
                 "tcp 203.0.113.2:61000 10.1.1.11:1025 192.0.2.80:80 192.0.2.80:80 1",
+                "tcp 203.0.113.2:8080 172.16.10.11:80 --- --- 0",
                 "tcp 203.0.113.10:80 172.16.10.10:80 192.0.2.99:4000 192.0.2.99:4000 0",
                 "--- 203.0.113.10 172.16.10.10 --- --- 0",
                 "--- 203.0.113.64 10.9.0.0 --- --- 0",
@@ -480,9 +483,9 @@ ip nat inside source static network 10.9.0.0 203.0.113.64 /26
             rows.iter().map(|row| row.timeout.map(|(of, left)| (of.as_secs(), left.as_secs()))).collect();
         assert_eq!(timeouts[..3], [Some((86_400, 40)), Some((120, 110)), Some((120, 110))]);
         assert_eq!(timeouts[6], Some((60, 20)), "DNS");
-        assert_eq!(timeouts[8], Some((431_000, 431_000)), "the kernel keeps it longer");
+        assert_eq!(timeouts[7], Some((431_000, 431_000)), "the kernel keeps it longer");
         assert_eq!(timeouts[9], Some((60, 50)), "it has seen its end");
-        assert_eq!(timeouts[7], None);
+        assert_eq!(timeouts[8], None);
     }
 
     #[test]
