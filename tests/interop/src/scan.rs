@@ -66,16 +66,30 @@ table ip watch {
 
 /// Scans addresses of a router from a namespace outside, whose address is `scanner`.
 pub fn scan(router: &Ns, from: &Ns, scanner: Ipv4Addr, to: &[Ipv4Addr]) -> Result<Found> {
-    router.run(&["nft", &WATCH.replace("SCANNER", &scanner.to_string())])?;
     let mut found = Found::default();
-    inject::packets(from, &raw(scanner, to))?;
-    inside(from, || ports(to, &mut found))?;
+    found.passes = watched(router, scanner, || {
+        inject::packets(from, &raw(scanner, to))?;
+        inside(from, || ports(to, &mut found))
+    })?;
+    Ok(found)
+}
+
+/// What passes of packets without ports that claim to come from another address.
+pub fn forged(router: &Ns, from: &Ns, source: Ipv4Addr, to: &[Ipv4Addr]) -> Result<BTreeSet<String>> {
+    watched(router, source, || inject::packets(from, &raw(source, to)))
+}
+
+/// What comes from a source and passes the filter while somebody sends.
+fn watched(router: &Ns, source: Ipv4Addr, work: impl FnOnce() -> Result<()>) -> Result<BTreeSet<String>> {
+    router.run(&["nft", &WATCH.replace("SCANNER", &source.to_string())])?;
+    work()?;
+    let mut passes = BTreeSet::new();
     for (set, word) in [("seen_ports", ""), ("seen_icmp", "icmp "), ("seen_other", "protocol ")] {
         let text = router.run(&["nft", "-n", "list", "set", "ip", "watch", set])?;
-        found.passes.extend(elements(&text, word));
+        passes.extend(elements(&text, word));
     }
     router.run(&["nft", "delete", "table", "ip", "watch"])?;
-    Ok(found)
+    Ok(passes)
 }
 
 /// The elements of a set as nft prints it.
