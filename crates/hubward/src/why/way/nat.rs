@@ -225,9 +225,10 @@ fn target(snapshot: &Snapshot, rule: &DynamicNat, packet: &Moving) -> (Translati
                 snapshot.parsed.config.nat.pools.iter().find(|pool| pool.name == *name);
             match pool.map(|pool| pool.ranges.as_slice()) {
                 Some([(first, last)]) if first == last => to(*first, &format!("of pool {name}")),
-                Some([_, ..]) => {
+                // lists and crypto maps see one of them, whichever it is
+                Some([(first, _), ..]) => {
                     let translation =
-                        Translation::To { source: None, port: packet.source_port, known: false };
+                        Translation::To { source: Some(*first), port: packet.source_port, known: false };
                     (translation, format!("translated to an address of pool {name}"))
                 }
                 _ => (Translation::Dropped, format!("pool {name} has no address to translate it to")),

@@ -187,10 +187,37 @@ impl<'s> Look<'s> {
         if let Some(name) = list {
             self.filter(name, packet, Name::InputFilter, "", stages)?;
         }
-        match &interface.source_check {
-            Some(check) => self.source_check(check, packet, interface, stages),
-            None => Some(()),
+        if let Some(check) = &interface.source_check {
+            self.source_check(check, packet, interface, stages)?;
         }
+        if interface.crypto_map.is_some() && self.is_behind(packet.source) {
+            let says = format!("{} is behind a tunnel: in clear it must not come in", packet.source);
+            stages.add(Name::Decryption, says, None, false);
+            return None;
+        }
+        Some(())
+    }
+
+    /// Whether an address is in a network that a crypto access list leads to: what comes from there
+    /// comes protected, or not at all, whoever it is for (strict reverse path filtering).
+    fn is_behind(&self, address: Ipv4Addr) -> bool {
+        let bearers = self.config.interfaces.iter().filter_map(|one| one.crypto_map.as_ref());
+        let maps = bearers.filter_map(|name| self.config.maps.iter().find(|map| map.name == *name));
+        let entries: Vec<&MapEntry> = maps.flat_map(|map| &map.entries).collect();
+        let terms = entries.iter().flat_map(|entry| self.terms(entry));
+        let lists = terms.filter_map(|terms| {
+            let name = terms.acl.as_ref()?;
+            self.config.acls.iter().find(|list| list.name == *name)
+        });
+        let nets: Vec<Ipv4Net> =
+            lists.flat_map(|list| list.permitted_destinations(self.config)).map(|(_, net)| net).collect();
+        // where a peer is behind a tunnel as well, its ESP must come in, and nothing is dropped
+        let peers = entries.iter().flat_map(|entry| &entry.peers);
+        let has_peer = |net: &Ipv4Net| {
+            net.prefix_len() == 0
+                || peers.clone().any(|peer| matches!(peer, IpAddr::V4(peer) if net.contains(peer)))
+        };
+        !nets.iter().any(has_peer) && nets.iter().any(|net| net.contains(&address))
     }
 
     /// `ip verify unicast`; `None`: the source does not belong to the interface.
