@@ -254,7 +254,7 @@ fn a_command_with_a_percent_sign_is_no_message() {
 #[test]
 fn a_login_before_the_configuration_hides_nothing_of_it() {
     let shown = "R1#show running-config\nBuilding configuration...\n\nCurrent configuration : 99 bytes\n!\nhostname R1\n\
-        interface FastEthernet0/0\n ip access-group 3 in\nend\n\nR1#exit\n";
+        interface FastEthernet0/0\n ip inspect F in\nend\n\nR1#exit\n";
     for login in [
         "User Access Verification\n\nUsername: admin\nPassword: \nR1>enable\nPassword: \n",
         "login as: admin\nKeyboard-interactive authentication prompts from server:\n| Password: \n\
@@ -265,7 +265,7 @@ fn a_login_before_the_configuration_hides_nothing_of_it() {
         let parsed = parse(&format!("{login}{shown}"));
         assert_eq!(parsed.config.hostname.as_deref(), Some("R1"), "{login}");
         let found: Vec<_> = unenforced(&parsed).iter().map(|one| one.kind.name()).collect();
-        assert_eq!(found, ["access-group"], "{login}: {:?}", parsed.diagnostics);
+        assert_eq!(found, ["inspect"], "{login}: {:?}", parsed.diagnostics);
     }
     // of what was read already it is not known whether it is this one
     let twice = parse(&format!("hostname R2\n{shown}"));
