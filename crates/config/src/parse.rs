@@ -29,6 +29,8 @@ pub(crate) struct Trace {
     pub(crate) opens: Option<Mode>,
     /// Whether it is configuration at all.
     pub(crate) said: Said,
+    /// It was typed at a prompt.
+    pub(crate) typed: bool,
 }
 
 /// What a line of a text is, without its words.
@@ -75,14 +77,17 @@ pub fn parse(text: &str) -> Parsed {
 /// arguments as given, without the comment that may follow a command. What is not a command stays
 /// as it is. It means the same.
 pub fn spell_out(text: &str) -> String {
-    let (_, mut traces) = read(text, Numbers::Kept);
+    let (parsed, mut traces) = read(text, Numbers::Kept);
     let end = end_of(text);
-    let mut is_framed = false;
-    for (place, trace) in traces.iter_mut().enumerate() {
+    let (mut is_framed, mut is_session) = (false, false);
+    for (place, (trace, read)) in traces.iter_mut().zip(&parsed.document.lines).enumerate() {
         // what is not configuration is a comment where only the configuration is left
         let line = trace.spelled.trim();
         let is_comment = line.is_empty() || line.starts_with('!');
-        let is_read = trace.said == Said::Line || Some(place) == end;
+        // behind a prompt, a line that is no command where it stands would be one somewhere else
+        is_session |= trace.typed;
+        let is_astray = is_session && read.class == Class::Unknown;
+        let is_read = trace.said == Said::Line && !is_astray || Some(place) == end;
         if !is_read && !is_comment {
             trace.spelled = format!("! {line}");
             is_framed = true;
@@ -136,7 +141,8 @@ pub(crate) fn read(text: &str, numbers: Numbers) -> (Parsed, Vec<Trace>) {
         };
         let said = Said::of(heard);
         let under = open.last().map(|open| open.line);
-        let mut trace = Trace { spelled: line.to_string(), under, command: None, opens: None, said };
+        let typed = matches!(heard, Heard::Typed(..) | Heard::Global(..));
+        let mut trace = Trace { spelled: line.to_string(), under, command: None, opens: None, said, typed };
         let trimmed = line.trim();
         let mut block = 0;
         match said {
@@ -172,7 +178,7 @@ pub(crate) fn read(text: &str, numbers: Numbers) -> (Parsed, Vec<Trace>) {
             let at = At { line, left, column, index, number, block: text, heads };
             command(&mut parsed, &mut draft, &mut open, at, &mut trace)
         };
-        if matches!(heard, Heard::Typed(..) | Heard::Global(..)) {
+        if typed {
             // it stands where its prompt stood, and further right in a mode
             let before = whole.get(..whole.len() - whole.trim_start().len()).unwrap_or_default();
             let within = if trace.under.is_some() { " " } else { "" };
@@ -186,7 +192,8 @@ pub(crate) fn read(text: &str, numbers: Numbers) -> (Parsed, Vec<Trace>) {
             if let Some(raw) = lines.get(index) {
                 let spelled = (*raw).to_string();
                 let under = Some(command);
-                traces.push(Trace { spelled, under, command: None, opens: None, said: Said::Line });
+                let said = Said::Line;
+                traces.push(Trace { spelled, under, command: None, opens: None, said, typed: false });
                 push(&mut parsed, raw, class);
                 index += 1;
             }

@@ -16,6 +16,12 @@ fn files() -> Vec<PathBuf> {
     found
 }
 
+/// Whether a text is, at least in part, the log of a session.
+fn has_prompts(text: &str) -> bool {
+    text.lines()
+        .any(|line| line.trim_start().split_once("(config)#").is_some_and(|(host, _)| !host.contains(' ')))
+}
+
 /// Spelled out, a configuration means the same line by line, and is spelled out for good. Without
 /// `HUBWARD_CORPUS` only the examples are read.
 #[test]
@@ -28,6 +34,10 @@ fn what_is_spelled_out_means_the_same() {
             // the end of what is followed by more
             let typed = old.text.rsplit(['#', '>']).next().unwrap_or_default().trim();
             let ended = typed.eq_ignore_ascii_case("end") && new.class == Class::Blank;
+            // what is no command is a comment behind the first prompt
+            if (old.class, new.class) == (Class::Unknown, Class::Blank) && has_prompts(&text) {
+                continue;
+            }
             assert_eq!(
                 if ended { Class::Blank } else { old.class },
                 new.class,
@@ -54,7 +64,10 @@ fn what_is_spelled_out_means_the_same() {
             let told = parsed.diagnostics.iter().filter(|told| !is_comment(told.line));
             told.map(|told| (told.line, told.code)).collect()
         };
-        assert_eq!(said(&before), said(&after), "{}", path.display());
+        // what is a comment behind a prompt opens no mode without effect, of which something is said
+        if !has_prompts(&text) {
+            assert_eq!(said(&before), said(&after), "{}", path.display());
+        }
         assert_eq!(spell_out(&spelled), spelled, "{}", path.display());
     }
 }

@@ -199,7 +199,7 @@ mod tests {
             ("secret 5 $1$hwrd$WA/ZyrqT9ksAusKpfUWFF/".to_string(), false),
             ("secret 5 $1$hwrd$WA/ZyrqT9ksAusKpfUWF".to_string(), true),
             ("secret 5 cisco".to_string(), true),
-            (format!("secret 8 $8$dsYGNam3K1SIJO$7nv/35M/qr6t.dVc7UY9zrJDWRVqncHub1PE9UlMQFs"), false),
+            ("secret 8 $8$dsYGNam3K1SIJO$7nv/35M/qr6t.dVc7UY9zrJDWRVqncHub1PE9UlMQFs".to_string(), false),
             (format!("secret 9 $9$nhEmQVczB7dqsO${hash}"), false),
             (format!("secret 9 {hash}"), true),
             (format!("secret 4 {hash}"), false),
