@@ -139,7 +139,7 @@ fn translated_first(lab: &Lab) -> Result<()> {
     }
     stays_shut(&net.hamburg_lan, DMZ_HOST, HTTP)?;
     ensure!(web.peers().is_empty(), "the web server was reached from {:?}", web.peers());
-    let sources = wire.fields(&format!("ip.dst == {DMZ_HOST}"), ["ip.src", "ip.proto"])?;
+    let sources = wire.fields(&format!("ip.dst == {DMZ_HOST} && !icmp"), ["ip.src", "ip.proto"])?;
     let expected = [HAMBURG.to_string(), "6".to_owned()];
     ensure!(
         !sources.is_empty() && sources.iter().all(|one| *one == expected),
