@@ -498,6 +498,7 @@ const HELP: &[(&str, &str)] = &[
     ("outside-local", "Outside address, as the inside sees it"),
     ("outside-local-port", "Its port, as the inside sees it"),
     ("overload", "Many hosts share an address"),
+    ("packet", "The way of a packet through this router"),
     ("pad", "X.3 PAD"),
     ("password", "A password"),
     ("password-encryption", "Obfuscate passwords"),
