@@ -1,12 +1,24 @@
 //! Lines that translate or route by a route map of which it is not known what it selects, or that
 //! says more than is implemented: they stop the start.
 
-use crate::check::maps_in_use;
 use crate::document::Class;
-use crate::model::{NatRule, NatSelect, RouteMap, RouteMapEntry, RouteMatch, RouteSet};
+use crate::model::{Config, NatRule, NatSelect, RouteMap, RouteMapEntry, RouteMatch, RouteSet};
 use crate::parsed::Parsed;
 use crate::verdict::lines::{Block, Spelled, blocks};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The route maps that something here is translated or routed by.
+pub(crate) fn maps_in_use(config: &Config) -> BTreeSet<&str> {
+    let translated = config.nat.rules.iter().filter_map(|rule| match rule {
+        NatRule::Dynamic(rule) => match &rule.which {
+            NatSelect::RouteMap(name) => Some(name),
+            NatSelect::List(_) => None,
+        },
+        NatRule::Static(rule) => rule.route_map.as_ref(),
+    });
+    let routed = config.interfaces.iter().filter_map(|interface| interface.policy.as_ref());
+    translated.chain(routed).chain(&config.local_policy).map(String::as_str).collect()
+}
 
 /// What policy routing sets in packets: they are routed without it all the same.
 const MARKS: [&str; 5] = ["ip df", "ip dscp", "ip precedence", "ip qos-group", "ip tos"];

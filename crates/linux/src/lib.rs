@@ -12,7 +12,7 @@ mod batch;
 pub mod clear;
 pub mod clock;
 pub mod conntrack;
-mod error;
+pub mod error;
 pub mod esp_raw;
 pub mod icmp;
 pub mod link;

@@ -2,9 +2,7 @@
 //! installed or removed atomically, so that no packet meets half of one. Only the parts that
 //! Hubward uses are here.
 
-mod objects;
-
-pub use objects::Shape;
+pub mod objects;
 
 use crate::error::Error;
 use crate::netlink::{Attributes, CREATE, Message, Netlink, text_of};

@@ -10,6 +10,7 @@ use crate::model::{
     RouteMatch,
 };
 use crate::parsed::Parsed;
+use crate::undecided::maps_in_use;
 use crate::verdict::lines::blocks;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
@@ -24,19 +25,6 @@ enum Use {
 
 /// Lines of a list that are named: of more, nobody reads what is said.
 const NAMED: usize = 20;
-
-/// The route maps that something here is translated or routed by.
-pub(crate) fn maps_in_use(config: &Config) -> BTreeSet<&str> {
-    let translated = config.nat.rules.iter().filter_map(|rule| match rule {
-        NatRule::Dynamic(rule) => match &rule.which {
-            NatSelect::RouteMap(name) => Some(name),
-            NatSelect::List(_) => None,
-        },
-        NatRule::Static(rule) => rule.route_map.as_ref(),
-    });
-    let routed = config.interfaces.iter().filter_map(|interface| interface.policy.as_ref());
-    translated.chain(routed).chain(&config.local_policy).map(String::as_str).collect()
-}
 
 /// The entries of crypto maps, static and dynamic ones, as messages name them.
 fn terms(config: &Config) -> impl Iterator<Item = &EntryTerms> {

@@ -14,7 +14,6 @@ mod policies;
 mod say;
 mod spelling;
 
-pub(crate) use filters::maps_in_use;
 pub use lost::{emptied, lost};
 pub use names::{Reference, references};
 

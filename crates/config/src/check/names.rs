@@ -1,6 +1,5 @@
 //! The names that parts of the VPN have for each other, and those that nothing defines.
 
-use super::filters::maps_in_use;
 use super::say::say;
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::model::{
@@ -8,6 +7,7 @@ use crate::model::{
     NatTo, ObjectGroup, RouteMatch, StaticNatPair,
 };
 use crate::parsed::Parsed;
+use crate::undecided::maps_in_use;
 use crate::verdict::defined::*;
 use crate::verdict::lines::{Block, blocks};
 use std::cell::LazyCell;

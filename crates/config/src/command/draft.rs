@@ -2,12 +2,11 @@
 //! is: a file of one kind of line is read in proportion to its length.
 
 use super::acl::lines::Lines;
-use super::nat::RuleKey;
 use crate::model::{
     AaaList, Acl, AclKind, Config, CryptoMap, DhcpPool, DynamicEntry, DynamicMap, Group, GroupMembers,
     IdentityMatch, Interface, IsakmpPolicy, Key, KeyPeer, Keyring, LineKind, LogHost, MapEntry, NatPool,
-    NatRule, NetworkObject, ObjectGroup, Periodic, Pool, Profile, Route, RouteMap, RouteMapEntry,
-    ServiceObject, TerminalLine, TimeRange, TransformSet, User, UserKey,
+    NatRule, NatSelect, NetworkObject, ObjectGroup, Periodic, Pool, Profile, Route, RouteMap, RouteMapEntry,
+    ServiceObject, StaticNatPair, TerminalLine, TimeRange, TransformSet, User, UserKey,
 };
 use ipnet::IpNet;
 use std::borrow::Borrow;
@@ -123,6 +122,13 @@ impl<O: Ord + Copy, K: Ord, T> Kept<(O, K), T> {
 
 /// How a route leads to its destination: next hop, interface, and whether DHCP gives the hop.
 pub(crate) type Way = (Option<IpAddr>, Option<String>, bool);
+
+/// What is the same in a line of a rule and in the one that takes it away.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum RuleKey {
+    Dynamic(NatSelect),
+    Static(StaticNatPair, Option<String>),
+}
 
 /// A configuration that is being read. What is not a list is in the [`Config`] itself, whose lists
 /// are empty until [`Draft::finish`]; parts of an item are kept by its place.

@@ -1,5 +1,6 @@
 //! `ip nat`: pools, rules and timeouts. The side of an interface is among the commands of interfaces.
 
+use super::draft::RuleKey;
 use super::mode::{Fate, In, Mode};
 use super::row::{Fold, Row, fate, fold};
 use crate::form::Problem;
@@ -130,13 +131,6 @@ fn address(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
 }
 
 // ---- rules --------------------------------------------------------------------------------------
-
-/// What is the same in a line of a rule and in the one that takes it away.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum RuleKey {
-    Dynamic(NatSelect),
-    Static(StaticNatPair, Option<String>),
-}
 
 /// Puts a rule into the place of the one that it replaces.
 fn put(fold: &mut Fold<'_>, key: RuleKey, rule: NatRule) {

@@ -87,6 +87,11 @@ fn map_cards(
             let Some(link) = links.iter().find(|link| link.name == *linux) else {
                 bail!("--map {pair}: this machine has no interface {linux}");
             };
+            if !is_plain(linux) {
+                bail!(
+                    "--map {pair}: the packet filter cannot name {linux}; rename it (ip link set {linux} name …)"
+                );
+            }
             if let Some(master) = foreign_master(&links, link) {
                 bail!(
                     "--map {pair}: {linux} is a port of {master}, which gets its packets; use {master}, or take the port out: ip link set {linux} nomaster"
@@ -105,7 +110,8 @@ fn map_cards(
         let is_taken = |name: &String| cards.values().flatten().any(|taken| taken == name);
         let free = links
             .iter()
-            .filter(|link| is_card(link) && !is_taken(&link.name) && foreign_master(&links, link).is_none());
+            .filter(|link| is_card(link) && is_plain(&link.name) && !is_taken(&link.name))
+            .filter(|link| foreign_master(&links, link).is_none());
         let free: Vec<_> = free.map(|link| link.name.as_str()).collect();
         for (ios, linux) in guesses(config, &cards, &free) {
             tracing::info!("{ios} is {linux} (by order; --map {ios}=… says otherwise)");
@@ -149,6 +155,11 @@ fn is_busy(interface: &Interface) -> bool {
 fn foreign_master<'l>(links: &'l [link::Link], port: &link::Link) -> Option<&'l str> {
     let master = links.iter().find(|link| link.index == port.master)?;
     (master.kind.as_deref() != Some("vrf")).then_some(master.name.as_str())
+}
+
+/// Whether nftables can name a link: in quotes, and not as a pattern.
+pub(crate) fn is_plain(link: &str) -> bool {
+    link.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '*'))
 }
 
 /// Whether a link is a network card, or what containers and virtual machines have in place of one.

@@ -14,8 +14,10 @@ use crate::machine::view::Names;
 use anyhow::Context as _;
 use hubward_config::Parsed;
 use hubward_config::model::{Config, Moment};
+use hubward_linux::error::Error;
 use hubward_linux::link;
 use hubward_linux::nft;
+use hubward_linux::nftables::objects::Shape;
 use hubward_linux::nftables::{Counted, Nftables};
 use ipnet::Ipv4Net;
 use log::{Journal, Said};
@@ -30,6 +32,8 @@ pub(crate) struct Router {
     rules: Option<Rules>,
     /// The kernel's number of changes when the table was last known to be whole.
     generation: Option<u32>,
+    /// What the kernel made of the rules.
+    shape: Option<Shape>,
     /// The minute of the rules, if there are time ranges.
     moment: Moment,
     /// Whether the kernel can follow FTP, TFTP and SIP.
@@ -66,8 +70,16 @@ impl Router {
     pub(crate) fn set_up(parsed: &Parsed, here: Here<'_>) -> anyhow::Result<Self> {
         let filters = Nftables::open()?;
         let (moment, journal) = (here.moment, Journal::default());
-        let mut router =
-            Self { filters, rules: None, generation: None, moment, journal, follows: true, stale: false };
+        let mut router = Self {
+            filters,
+            rules: None,
+            generation: None,
+            shape: None,
+            moment,
+            journal,
+            follows: true,
+            stale: false,
+        };
         router.set(parsed, here)?;
         Ok(router)
     }
@@ -89,7 +101,8 @@ impl Router {
             let loaded = self.load(&wanted).or_else(|error| {
                 // a kernel may lack what follows FTP
                 let plain = rules::rules(parsed, Here { follows: false, ..here });
-                if !self.follows || self.load(&plain).is_err() {
+                let of_helpers = format!("{error:#}").contains("helper");
+                if !self.follows || !of_helpers || self.load(&plain).is_err() {
                     return Err(error);
                 }
                 tracing::warn!(
@@ -104,6 +117,8 @@ impl Router {
         self.journal.follow(wanted.logged.clone());
         self.rules = Some(wanted);
         self.generation = None;
+        // what cannot be read is looked at again within a second
+        self.shape = self.filters.shape(TABLE).ok().flatten();
         Ok(())
     }
 
@@ -112,7 +127,11 @@ impl Router {
             match nft::load(&change(there, wanted)) {
                 Ok(()) => return Ok(()),
                 // another program changed the table
-                Err(error) => tracing::info!("the nftables table {TABLE} is made again: {error}"),
+                Err(error @ Error::Rules { .. }) => {
+                    tracing::info!("the nftables table {TABLE} is made again: {error}")
+                }
+                // whatever it waits for, it would wait again
+                Err(error) => return Err(error.into()),
             }
         }
         let counts = self.filters.named_counters(TABLE).unwrap_or_default();
@@ -151,15 +170,16 @@ impl Router {
     /// Whether the kernel has the table. It is looked at when anything of the packet filter has
     /// changed.
     fn is_whole(&mut self) -> bool {
-        let Some(rules) = self.rules.as_ref().filter(|rules| !rules.text.is_empty()) else { return true };
+        if self.rules.as_ref().is_none_or(|rules| rules.text.is_empty()) {
+            return true;
+        }
         // an error of the query does not mean that it is gone
         let Ok(generation) = self.filters.generation() else { return true };
         if self.generation == Some(generation) {
             return true;
         }
-        let Ok(counters) = self.filters.named_counters(TABLE) else { return true };
-        let whole = self.filters.exists(TABLE).unwrap_or(true)
-            && rules.counters.iter().all(|name| counters.contains_key(name));
+        let Ok(shape) = self.filters.shape(TABLE) else { return true };
+        let whole = shape.is_some() && shape == self.shape;
         self.generation = whole.then_some(generation);
         whole
     }
@@ -190,8 +210,7 @@ fn whole(wanted: &Rules, counts: &BTreeMap<String, Counted>) -> String {
 /// A transaction that makes one table of another: counters, and the entries of reflexive lists, stay.
 fn change(there: &Rules, wanted: &Rules) -> String {
     let mut text = format!("flush table ip {TABLE}\n");
-    let is_made_again = |part: &String| part.starts_with("map ") || part.starts_with("ct ");
-    let stays = |part: &String| !is_made_again(part) && wanted.parts.contains(part);
+    let stays = |part: &String| !part.starts_with("map ") && wanted.parts.contains(part);
     for part in there.parts.iter().filter(|part| !stays(part)) {
         let (kind, name) = part.rsplit_once(' ').unwrap_or_default();
         let _never = writeln!(text, "delete {kind} ip {TABLE} {name}");
@@ -229,7 +248,6 @@ mod tests {
         let expected = "flush table ip hubward_router\n\
                         delete chain ip hubward_router b\n\
                         delete map ip hubward_router m\n\
-                        delete ct timeout ip hubward_router tcp\n\
                         delete counter ip hubward_router x\n\
                         table ip hubward_router {\n  counter z { }\n  chain a {\n  }\n}\n";
         assert_eq!(text, expected);

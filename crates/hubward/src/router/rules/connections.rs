@@ -1,7 +1,7 @@
 //! How long translations live without packets (`ip nat translation …-timeout`), and the protocols
 //! whose connections name further ones inside their packets.
 
-use super::base;
+use super::text::base;
 use hubward_config::model::NatTimeouts;
 
 /// Protocols that the kernel knows how to follow: name, protocol, port.
@@ -28,19 +28,23 @@ pub(super) fn chains(links: &str, times: &NatTimeouts, follows: bool) -> (Vec<St
         "syn_sent : {syn}, syn_recv : {syn}, established : {tcp}, fin_wait : {finrst}, close_wait : {finrst}, last_ack : {finrst}, time_wait : {finrst}, close : {finrst}"
     );
     let both = |seconds: u32| format!("unreplied : {seconds}, replied : {seconds}");
+    // the kernel takes the times from running connections with the object: it has another name only
+    // if it says something else
+    let (for_tcp, for_udp, for_dns) =
+        (format!("tcp_{tcp}_{syn}_{finrst}"), format!("udp_{udp}"), format!("dns_{dns}"));
     let mut objects: Vec<String> =
-        [("tcp", "tcp", of_tcp), ("udp", "udp", both(udp)), ("dns", "udp", both(dns))]
+        [(&for_tcp, "tcp", of_tcp), (&for_udp, "udp", both(udp)), (&for_dns, "udp", both(dns))]
             .into_iter()
             .map(|(name, protocol, policy)| {
-                format!("  ct timeout times_{name} {{\n    protocol {protocol}\n    l3proto ip\n    policy = {{ {policy} }}\n  }}\n")
+                format!("  ct timeout {name} {{\n    protocol {protocol}\n    l3proto ip\n    policy = {{ {policy} }}\n  }}\n")
             })
             .collect();
     let mut rules = vec![
         format!("iifname != {links} return"),
         "ct state != new return".to_owned(),
-        "ip protocol tcp ct timeout set \"times_tcp\"".to_owned(),
-        "ip protocol udp udp dport != 53 ct timeout set \"times_udp\"".to_owned(),
-        "udp dport 53 ct timeout set \"times_dns\"".to_owned(),
+        format!("ip protocol tcp ct timeout set \"{for_tcp}\""),
+        format!("ip protocol udp udp dport != 53 ct timeout set \"{for_udp}\""),
+        format!("udp dport 53 ct timeout set \"{for_dns}\""),
     ];
     for (name, protocol, port) in FOLLOWED.iter().filter(|_| follows) {
         objects.push(format!(

@@ -1,7 +1,9 @@
 //! `ip access-group`, `ip verify unicast`, `ip tcp adjust-mss`, `ip directed-broadcast`.
 
 use super::list::{Lists, REFUSE, Use};
-use super::{Site, base, chain, packets};
+use super::packets;
+use super::site::Site;
+use super::text::{base, chain, marked};
 use crate::guard::ranges;
 use hubward_config::model::{Addressing, Interface, SourceCheck};
 use hubward_linux::marks::{CLEAR_MARK, FWMARK};
@@ -128,14 +130,18 @@ fn output(site: &Site<'_>, lists: &mut Lists<'_>, chains: &mut Vec<String>) {
         let name = format!("out_{place}");
         let mut rules = Vec::new();
         if interface.crypto_map.is_some() {
-            // protected packets are filtered as they leave; IKE is this router's own
-            rules.push(format!("meta mark {FWMARK:#x} ip protocol 50 jump {list}"));
-            rules.push(format!("meta mark {FWMARK:#x} udp sport 4500 @th,64,32 != 0 jump {list}"));
-            // what no tunnel carries comes back from the data plane
-            rules.push(format!("meta mark {CLEAR_MARK:#x} jump {list}"));
-            if site.here.tun.is_none() {
-                rules.push("rt ipsec exists return".into());
+            // IKE is this router's own. Old releases filter what goes into a tunnel, later ones
+            // what comes of it
+            if !site.here.inner_again {
+                let esp = marked(FWMARK);
+                rules.push(format!("{esp} ip protocol 50 jump {list}"));
+                rules.push(format!("{esp} udp sport 4500 @th,64,32 != 0 jump {list}"));
+                if site.here.tun.is_none() {
+                    rules.push("rt ipsec exists return".into());
+                }
             }
+            // what no tunnel carries comes back from the data plane
+            rules.push(format!("{} jump {list}", marked(CLEAR_MARK)));
         }
         // without an interface by which it came in, it is this router's own
         rules.push("meta iif 0 return".into());
@@ -159,7 +165,11 @@ fn output(site: &Site<'_>, lists: &mut Lists<'_>, chains: &mut Vec<String>) {
 fn mss(site: &Site<'_>, chains: &mut Vec<String>) {
     let rules: Vec<String> = site
         .interfaces()
-        .filter_map(|(interface, link)| Some((interface.adjust_mss?, link)))
+        .filter_map(|(interface, link)| {
+            // what goes through a tunnel leaves by the TUN first
+            let tun = site.tun().filter(|_| interface.crypto_map.is_some());
+            Some((interface.adjust_mss?, packets::set([link].into_iter().chain(tun))))
+        })
         .flat_map(|(size, link)| {
             ["iifname", "oifname"].map(|way| {
                 format!(

@@ -4,6 +4,7 @@
 
 use super::counter;
 use super::packets::{Match, Side, of_line};
+use super::text;
 use crate::guard::ranges;
 use hubward_config::model::{Acl, AclKind, AclLine, AclLog, AclRule, Config, Moment};
 use std::collections::{BTreeMap, BTreeSet};
@@ -129,7 +130,7 @@ impl<'c> Lists<'c> {
             Use::Select { .. } => None,
             Use::Unless(next) => Some(format!("goto {next}")),
         });
-        self.chains.push(super::chain(&chain, &rules));
+        self.chains.push(text::chain(&chain, &rules));
         Some(chain)
     }
 
@@ -187,13 +188,15 @@ impl<'c> Lists<'c> {
 
     /// What a line asks, for a use; `None`: it is not known.
     fn asks(&self, rule: &AclRule, of: &Use) -> Option<Vec<Match>> {
+        // a filter that permits may permit less; what is chosen must be known, and what is denied
+        let whole = !rule.permit || matches!(of, Use::Select { .. } | Use::Unless(_));
         match of {
             Use::Select { reversed: true, .. } => {
-                let asks = of_line(self.config, rule, self.moment)?;
+                let asks = of_line(self.config, rule, self.moment, whole)?;
                 Some(asks.iter().map(Match::reversed).collect())
             }
             Use::Input | Use::Output | Use::Select { .. } | Use::Unless(_) => {
-                of_line(self.config, rule, self.moment)
+                of_line(self.config, rule, self.moment, whole)
             }
             Use::Fragments => {
                 let has_upper =
@@ -203,7 +206,7 @@ impl<'c> Lists<'c> {
                 }
                 let plain =
                     AclRule { source_ports: None, destination_ports: None, header: None, ..rule.clone() };
-                of_line(self.config, &plain, self.moment)
+                of_line(self.config, &plain, self.moment, whole)
             }
         }
     }
@@ -390,6 +393,9 @@ fn run(pieces: &[Piece]) -> usize {
     length
 }
 
+/// Boxes near a new one that are compared with it; where there are more, another map begins.
+const NEAR: usize = 64;
+
 /// First and last value of a key.
 type Bounds = (u32, u32);
 
@@ -426,8 +432,11 @@ impl Overlaps {
         let [source, ..] = new;
         // what begins earlier than the widest is long cannot reach it
         let from = (source.0.saturating_sub(self.widest), 0);
-        let near = self.by_source.range(from..=(source.1, u32::MAX));
-        near.flat_map(|(_, boxes)| boxes)
-            .any(|old| old.iter().zip(new).all(|(old, new)| old.0 <= new.1 && new.0 <= old.1))
+        let near = self.by_source.range(from..=(source.1, u32::MAX)).flat_map(|(_, boxes)| boxes);
+        // so many are not compared that a long list would cost more than it gains
+        near.clone().nth(NEAR).is_some()
+            || near
+                .into_iter()
+                .any(|old| old.iter().zip(new).all(|(old, new)| old.0 <= new.1 && new.0 <= old.1))
     }
 }

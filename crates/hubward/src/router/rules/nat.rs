@@ -2,8 +2,10 @@
 //! tries them. The TUN stands for the interface that has the crypto map: a packet is translated, and
 //! then the crypto map sees it.
 
+use super::connections;
 use super::list::{Lists, Use};
-use super::{Site, base, chain, connections};
+use super::site::Site;
+use super::text::{base, chain, marked};
 use hubward_config::model::{
     Config, DynamicNat, Interface, NatGlobal, NatPool, NatRule, NatSelect, NatSide, NatTo, RouteMap,
     RouteMapEntry, RouteMatch, StaticNat, StaticNatPair,
@@ -43,11 +45,18 @@ pub(super) fn chains(site: &Site<'_>, lists: &mut Lists<'_>) -> Vec<String> {
         chains.push(chain);
     }
     // what Hubward sends was translated on its way into the TUN, or is its own
-    let own = [FWMARK, CLEAR_MARK].map(|mark| format!("meta mark {mark:#x} notrack"));
+    let own = [FWMARK, CLEAR_MARK].map(|mark| format!("{} notrack", marked(mark)));
     chains.push(base("own", "type filter hook output priority -300; policy accept;", &own));
-    if let Some(links) = site.links(|one| one.crypto_map.is_some(), false) {
-        let rules = [format!("iifname {links} ip protocol 50 notrack")];
-        chains.push(base("untracked", "type filter hook prerouting priority -300; policy accept;", &rules));
+    let of_crypto: Vec<String> = site
+        .crypto()
+        .filter_map(|(one, link)| {
+            let address = site.address(&one.name)?;
+            Some(format!("iifname {link} ip daddr {address} ip protocol 50 notrack"))
+        })
+        .collect();
+    if !of_crypto.is_empty() {
+        let head = "type filter hook prerouting priority -300; policy accept;";
+        chains.push(base("untracked", head, &of_crypto));
     }
     if !back.is_empty() {
         let rules = [format!("iifname {outside} jump static_back")];
@@ -75,7 +84,11 @@ fn published(
     };
     let (from_inside, to_global, from_outside, to_local) = match &rule.what {
         StaticNatPair::Host { local, global } => {
-            let Some(global) = address(global) else { return };
+            let Some(global) = address(global) else {
+                // what has no address to go by must not leave with its own
+                out.push(format!("ip saddr {local} drop"));
+                return;
+            };
             (
                 format!("ip saddr {local}"),
                 format!("snat to {global}"),
@@ -90,7 +103,10 @@ fn published(
             format!("dnat ip prefix to ip daddr map {{ {global} : {local} }}"),
         ),
         StaticNatPair::Port { protocol, local, local_port, global, global_port } => {
-            let Some(global) = address(global) else { return };
+            let Some(global) = address(global) else {
+                out.push(format!("ip saddr {local} ip protocol {protocol} th sport {local_port} drop"));
+                return;
+            };
             (
                 format!("ip saddr {local} ip protocol {protocol} th sport {local_port}"),
                 format!("snat to {global}:{global_port}"),
@@ -149,6 +165,9 @@ fn dynamic(
 fn pool<'c>(config: &'c Config, name: &str) -> Option<&'c NatPool> {
     config.nat.pools.iter().find(|pool| pool.name == name && !pool.ranges.is_empty())
 }
+
+/// The longest packet of IPv4.
+const LONGEST: u32 = 65_535;
 
 /// Addresses of a pool of several ranges that are used; of more, the ranges would be a list that
 /// nobody reads.
@@ -210,7 +229,10 @@ fn entry_rules(
     for one in &entry.matches {
         match one {
             RouteMatch::Address(names) => of_lists.extend(names),
-            RouteMatch::Length(first, last) => conditions.push_str(&format!("ip length {first}-{last} ")),
+            RouteMatch::Length(first, last) => {
+                let (first, last) = (*first.min(&LONGEST), *last.min(&LONGEST));
+                conditions.push_str(&format!("ip length {first}-{last} "));
+            }
             RouteMatch::Interface(names) => {
                 let named = |one: &Interface| names.contains(&one.name);
                 let tun = site.crypto().any(|(one, _)| named(one));
@@ -218,7 +240,8 @@ fn entry_rules(
                 let Some(links) = site.links(named, tun) else { return following };
                 conditions.push_str(&format!("oifname {links} "));
             }
-            RouteMatch::NextHop(_) | RouteMatch::Other(_) => return following,
+            // what cannot be decided is neither translated nor forwarded as it is
+            RouteMatch::NextHop(_) | RouteMatch::Other(_) => return vec!["drop".to_owned()],
         }
     }
     if entry.permit {
@@ -237,12 +260,14 @@ fn entry_rules(
         return std::iter::once(format!("{conditions}return")).chain(following).collect();
     }
     // what one of the lists permits is not for this rule; the rest goes on
-    let mut next = format!("after_{then}_{place}");
-    lists.chains.push(chain(&next, &following));
+    let after = format!("after_{then}_{place}");
+    lists.chains.push(chain(&after, &following));
+    let mut next = after.clone();
     for (number, name) in of_lists.into_iter().enumerate() {
         let Some(list) = lists.chain(name, Use::Unless(next.clone())) else { continue };
         next = format!("but_{then}_{place}_{number}");
-        lists.chains.push(chain(&next, &[format!("{conditions}goto {list}")]));
+        // what the other conditions do not mean is for the entries behind this one
+        lists.chains.push(chain(&next, &[format!("{conditions}goto {list}"), format!("goto {after}")]));
     }
     vec![format!("goto {next}")]
 }

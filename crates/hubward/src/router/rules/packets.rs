@@ -100,8 +100,8 @@ pub(super) fn set(values: impl Iterator<Item = String>) -> String {
 }
 
 /// The rules of a `permit` or `deny` line at a moment; `None`: it says what nftables cannot ask, or
-/// what is not known.
-pub(super) fn of_line(config: &Config, rule: &AclRule, moment: Moment) -> Option<Vec<Match>> {
+/// what is not known. Of a group of which only a part is known that part counts, unless `whole`.
+pub(super) fn of_line(config: &Config, rule: &AclRule, moment: Moment, whole: bool) -> Option<Vec<Match>> {
     if let Some(name) = &rule.only.time_range {
         let range = config.time_range(name).filter(|range| range.is_known())?;
         if !range.contains(moment) {
@@ -109,14 +109,14 @@ pub(super) fn of_line(config: &Config, rule: &AclRule, moment: Moment) -> Option
         }
     }
     let conditions = conditions(&rule.only)?;
-    let source = address(config, &rule.source, rule.permit)?;
-    let destination = address(config, &rule.destination, rule.permit)?;
+    let source = address(config, &rule.source, whole)?;
+    let destination = address(config, &rule.destination, whole)?;
     // what comes of nobody, or goes to nobody, is no packet
     if [&source, &destination].into_iter().any(|side| matches!(side, Side::In(none) if none.is_empty())) {
         return Some(Vec::new());
     }
     let mut found = Vec::new();
-    for (protocol, from, to, header) in protocols(config, rule)? {
+    for (protocol, from, to, header) in protocols(config, rule, whole)? {
         let (Some(from), Some(to)) = (numbers(from), numbers(to)) else { continue };
         for header in header.map_or_else(|| vec![String::new()], self::header) {
             let rest: Vec<&str> =
@@ -141,7 +141,7 @@ fn numbers(numbers: Option<&Numbers<u16>>) -> Option<Vec<(u16, u16)>> {
 }
 
 /// The addresses of a side; `None`: they are not known.
-pub(super) fn address(config: &Config, side: &AclAddress, permit: bool) -> Option<Side> {
+pub(super) fn address(config: &Config, side: &AclAddress, whole: bool) -> Option<Side> {
     match side {
         AclAddress::V4(Wildcard::ANY) => Some(Side::Any),
         AclAddress::V4(wildcard) => Some(match wildcard.prefix() {
@@ -150,7 +150,7 @@ pub(super) fn address(config: &Config, side: &AclAddress, permit: bool) -> Optio
         }),
         AclAddress::Group(name) => {
             let (members, unknown) = networks(config, name);
-            if unknown.is_some() && !permit {
+            if unknown.is_some() && whole {
                 return None;
             }
             let ranges = members.iter().filter_map(|member| match member {
@@ -169,14 +169,14 @@ pub(super) fn address(config: &Config, side: &AclAddress, permit: bool) -> Optio
 type Protocol<'c> = (Option<u8>, Option<&'c Numbers<u16>>, Option<&'c Numbers<u16>>, Option<&'c AclHeader>);
 
 /// The protocols of a line with their ports and headers.
-fn protocols<'c>(config: &'c Config, rule: &'c AclRule) -> Option<Vec<Protocol<'c>>> {
+fn protocols<'c>(config: &'c Config, rule: &'c AclRule, whole: bool) -> Option<Vec<Protocol<'c>>> {
     let own = (rule.source_ports.as_ref(), rule.destination_ports.as_ref(), rule.header.as_ref());
     match &rule.protocol {
         AclProtocol::Any => Some(vec![(None, own.0, own.1, own.2)]),
         AclProtocol::Number(number) => Some(vec![(Some(*number), own.0, own.1, own.2)]),
         AclProtocol::Services(name) => {
             let (services, unknown) = services(config, name);
-            if unknown.is_some() && !rule.permit {
+            if unknown.is_some() && whole {
                 return None;
             }
             Some(services.into_iter().flat_map(of_service).collect())

@@ -1,6 +1,6 @@
 //! Which line of `ip nat` translates a packet, by the model.
 
-use super::Moving;
+use super::answer::Moving;
 use super::route::address_of;
 use crate::views::snapshot::Snapshot;
 use hubward_config::acl::{Decision, decide, written};

@@ -1,8 +1,8 @@
 //! The stages of a packet's way, in the order in which this router does them.
 
+use super::answer::{End, Journey, Moving, Name, Question, Stage, Way, protocol};
 use super::nat::{self, Translation, ask};
 use super::route::{Leads, is_own, leads, told};
-use super::{End, Journey, Moving, Name, Question, Stage, Way, protocol};
 use crate::base::date::Date;
 use crate::translate;
 use crate::views::snapshot::{Flow, Snapshot};
@@ -175,9 +175,6 @@ impl<'s> Look<'s> {
             };
             if !stages.add(Name::Decryption, says, tunnel.line, tunnel.flow.is_some()) {
                 return None;
-            }
-            if let Some(name) = tunnel.terms.and_then(|terms| terms.access_in.as_ref()) {
-                self.filter(name, packet, Name::InputFilter, "the inner packet: ", stages)?;
             }
             if let Some(name) = list.filter(|_| self.inner_again) {
                 self.filter(name, packet, Name::InputFilter, "the inner packet: ", stages)?;
@@ -411,7 +408,8 @@ impl<'s> Look<'s> {
             if let Some(tunnel) = self.tunnel(packet) {
                 let says = format!("{} protects it", tunnel.entry);
                 stages.add(Name::CryptoMap, says, tunnel.line, true);
-                if let Some(name) = tunnel.terms.and_then(|terms| terms.access_out.as_ref()) {
+                let again = self.inner_again && !arrival.own;
+                if let Some(name) = interface.access_out.as_ref().filter(|_| again) {
                     self.filter(name, packet, Name::OutputFilter, "the inner packet: ", stages)?;
                 }
                 let peer = tunnel.flow.map(|flow| flow.path.remote);

@@ -1,0 +1,192 @@
+//! What is asked of a packet, and what is answered.
+
+use hubward_config::acl::{Packet, Ports, Tcp};
+use hubward_config::model::Moment;
+use serde::Serialize;
+use std::net::{IpAddr, Ipv4Addr};
+
+/// Protocols that have ports, and ICMP.
+pub(crate) mod protocol {
+    pub(crate) const ICMP: u8 = 1;
+    pub(crate) const TCP: u8 = 6;
+    pub(crate) const UDP: u8 = 17;
+    pub(crate) const ESP: u8 = 50;
+}
+
+/// TCP flags of the first packet of a connection, and of its answer.
+const SYN: u8 = 0x02;
+const SYN_ACK: u8 = 0x12;
+
+/// A packet that is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Question {
+    pub(crate) source: Ipv4Addr,
+    pub(crate) destination: Ipv4Addr,
+    /// IP protocol; ICMP is an echo.
+    pub(crate) protocol: u8,
+    /// `None`: not known.
+    pub(crate) source_port: Option<u16>,
+    /// `None`: not known.
+    pub(crate) destination_port: Option<u16>,
+    /// It belongs to a connection that is established already (TCP: ACK instead of SYN).
+    pub(crate) established: bool,
+}
+
+/// One stage of a packet's way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Stage {
+    /// What is done there.
+    pub(crate) stage: Name,
+    /// What happens to the packet, in a sentence without its end.
+    pub(crate) says: String,
+    /// The line of the configuration that decides, from 1.
+    pub(crate) line: Option<u32>,
+    /// Whether the packet goes on.
+    pub(crate) passes: bool,
+}
+
+/// The stages, in the order of a packet that comes from inside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Name {
+    Arrival,
+    Decryption,
+    InputFilter,
+    SourceCheck,
+    Nat,
+    Route,
+    CryptoMap,
+    Sa,
+    OutputFilter,
+    Departure,
+}
+
+impl Name {
+    /// The word in front of a stage.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Arrival => "arrives",
+            Self::Decryption => "decrypted",
+            Self::InputFilter => "filter in",
+            Self::SourceCheck => "source",
+            Self::Nat => "NAT",
+            Self::Route => "route",
+            Self::CryptoMap => "crypto map",
+            Self::Sa => "SA",
+            Self::OutputFilter => "filter out",
+            Self::Departure => "leaves",
+        }
+    }
+}
+
+/// Where a packet ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "end")]
+pub(crate) enum End {
+    /// It leaves in clear.
+    Leaves {
+        /// By this interface.
+        interface: String,
+    },
+    /// It leaves in a tunnel.
+    Protected {
+        /// By this interface.
+        interface: String,
+        /// To this peer; `None`: there is no SA yet, and the packet asks for one.
+        peer: Option<IpAddr>,
+    },
+    /// It is for this router.
+    Local,
+    /// It is dropped.
+    Dropped {
+        /// At this stage.
+        at: Name,
+    },
+}
+
+/// The way of a packet in one direction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Way {
+    pub(crate) stages: Vec<Stage>,
+    #[serde(flatten)]
+    pub(crate) end: End,
+    /// The packet as it leaves, after all translations.
+    pub(crate) source: Ipv4Addr,
+    pub(crate) destination: Ipv4Addr,
+    pub(crate) source_port: Option<u16>,
+    pub(crate) destination_port: Option<u16>,
+    /// The addresses of a pool or translated ports are chosen when the packet comes.
+    pub(crate) source_known: bool,
+}
+
+/// There and back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Journey {
+    pub(crate) there: Way,
+    /// `None`: no answer comes, because the packet does not arrive, or is for this router.
+    pub(crate) back: Option<Way>,
+}
+
+/// The packet at a moment of its way.
+#[derive(Clone, Debug)]
+pub(super) struct Moving {
+    pub(super) source: Ipv4Addr,
+    pub(super) destination: Ipv4Addr,
+    pub(super) protocol: u8,
+    pub(super) source_port: Option<u16>,
+    pub(super) destination_port: Option<u16>,
+    pub(super) icmp: Option<(u8, u8)>,
+    pub(super) flags: Option<u8>,
+    /// The source is one of several, of a pool.
+    pub(super) source_known: bool,
+}
+
+impl Moving {
+    pub(super) fn of(question: &Question) -> Self {
+        Self {
+            source: question.source,
+            destination: question.destination,
+            protocol: question.protocol,
+            source_port: question.source_port,
+            destination_port: question.destination_port,
+            icmp: (question.protocol == protocol::ICMP).then_some((8, 0)),
+            flags: (question.protocol == protocol::TCP).then_some(if question.established {
+                0x10
+            } else {
+                SYN
+            }),
+            source_known: true,
+        }
+    }
+
+    /// The answer to it, as the other end sends it.
+    pub(super) fn answer(&self) -> Self {
+        Self {
+            source: self.destination,
+            destination: self.source,
+            source_port: self.destination_port,
+            destination_port: self.source_port,
+            icmp: self.icmp.map(|_| (0, 0)),
+            flags: self.flags.map(|_| SYN_ACK),
+            source_known: true,
+            ..*self
+        }
+    }
+
+    /// As access lists look at it.
+    pub(super) fn packet(&self, moment: Moment) -> Packet {
+        Packet {
+            source: IpAddr::V4(self.source),
+            destination: Some(IpAddr::V4(self.destination)),
+            protocol: self.protocol,
+            later_fragment: false,
+            ports: Ports { source: self.source_port, destination: self.destination_port },
+            icmp: self.icmp,
+            tcp: Tcp(self.flags),
+            tos: Some(0),
+            ttl: None,
+            options: Some(Vec::new()),
+            moment: Some(moment),
+        }
+    }
+}
