@@ -209,7 +209,7 @@ fn changes(parsed: &Parsed) -> Vec<Change> {
     let is_translated =
         is_used(Kind::Nat) || blocks.iter().any(|block| block.head.begins("interface") && has_side(block));
     match (nat.is_empty(), is_translated) {
-        (true, true) => {
+        (true, true) if parsed.config.nat.rules.is_empty() => {
             let lines = used.iter().filter(|(kind, _)| *kind == Kind::Nat);
             out.extend(lines.map(|(_, line)| Change::Quiet(*line, "there is no translation rule")));
         }

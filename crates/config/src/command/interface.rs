@@ -300,8 +300,7 @@ fn ip_mtu(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     Ok(())
 }
 
-/// `ip access-group LIST [in|out]`; without a direction it is `out`, and `no ip access-group in`
-/// names no list.
+/// `ip access-group LIST {in|out}`; `no ip access-group in` names no list.
 fn access_group(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     let Some(list) = given.string("access-list") else {
         return Err(given.missing("a list and its direction"));
@@ -313,6 +312,10 @@ fn access_group(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
         "out" if no && is_in.is_none() => Some(false),
         _ => None,
     };
+    if !no && is_in.is_none() {
+        // a filter that nobody meant leaves open what was meant to be closed
+        return Err(given.missing("in or out"));
+    }
     change(fold, |interface| {
         let filter = match any_in.or(is_in) {
             Some(true) => &mut interface.access_in,

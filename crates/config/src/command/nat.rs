@@ -11,6 +11,9 @@ use crate::model::{
 use ipnet::{IpNet, Ipv4Net};
 use std::net::Ipv4Addr;
 
+/// Settings of a way to translate that Linux does not have.
+const LINUX: Fate = Fate::Inert("Linux has its own way to translate");
+
 /// What is refused of address translation, by name.
 const DESTINATION: Fate = Fate::Unenforced(
     "spreads what comes from outside over several hosts (publish one with `ip nat inside source static`)",
@@ -62,7 +65,13 @@ pub(super) const ROWS: &[Row] = &[
         "ip nat translation max-entries",
         Fate::Unsupported("translations are not counted; the kernel limits connections as a whole"),
     ),
-    fate(In::Global, "ip nat", Fate::Inert("Linux has its own way to translate")),
+    fate(In::Global, "ip nat", Fate::Unenforced("translates addresses, or is not understood")),
+    fate(In::Global, "ip nat create", LINUX),
+    fate(In::Global, "ip nat log", LINUX),
+    fate(In::Global, "ip nat portmap", LINUX),
+    fate(In::Global, "ip nat service", LINUX),
+    fate(In::Global, "ip nat settings", LINUX),
+    fate(In::Global, "ip nat switchover", LINUX),
 ];
 
 // ---- pools --------------------------------------------------------------------------------------

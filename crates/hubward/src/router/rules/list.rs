@@ -3,7 +3,7 @@
 //! that a list of a thousand lines costs a packet a few look-ups.
 
 use super::counter;
-use super::packets::{Match, Side, of_line};
+use super::packets::{Match, Side, Unknown, of_line};
 use super::text;
 use crate::guard::ranges;
 use hubward_config::model::{Acl, AclKind, AclLine, AclLog, AclRule, Config, Moment};
@@ -188,15 +188,18 @@ impl<'c> Lists<'c> {
 
     /// What a line asks, for a use; `None`: it is not known.
     fn asks(&self, rule: &AclRule, of: &Use) -> Option<Vec<Match>> {
-        // a filter that permits may permit less; what is chosen must be known, and what is denied
-        let whole = !rule.permit || matches!(of, Use::Select { .. } | Use::Unless(_));
+        let unknown = match of {
+            Use::Select { .. } | Use::Unless(_) => Unknown::Closed,
+            Use::Input | Use::Output | Use::Fragments if rule.permit => Unknown::Narrower,
+            Use::Input | Use::Output | Use::Fragments => Unknown::Wider,
+        };
         match of {
             Use::Select { reversed: true, .. } => {
-                let asks = of_line(self.config, rule, self.moment, whole)?;
+                let asks = of_line(self.config, rule, self.moment, unknown)?;
                 Some(asks.iter().map(Match::reversed).collect())
             }
             Use::Input | Use::Output | Use::Select { .. } | Use::Unless(_) => {
-                of_line(self.config, rule, self.moment, whole)
+                of_line(self.config, rule, self.moment, unknown)
             }
             Use::Fragments => {
                 let has_upper =
@@ -206,7 +209,7 @@ impl<'c> Lists<'c> {
                 }
                 let plain =
                     AclRule { source_ports: None, destination_ports: None, header: None, ..rule.clone() };
-                of_line(self.config, &plain, self.moment, whole)
+                of_line(self.config, &plain, self.moment, unknown)
             }
         }
     }

@@ -122,7 +122,12 @@ fn published(
     };
     let then = format!("static_{place}");
     let rules = by_route_map(site, lists, map, &then, false);
-    chains.push(chain(&then, &[to_global]));
+    // a port is given to a protocol that has ports
+    let of_protocol = match &rule.what {
+        StaticNatPair::Port { protocol, .. } => format!("ip protocol {protocol} "),
+        StaticNatPair::Host { .. } | StaticNatPair::Network { .. } => String::new(),
+    };
+    chains.push(chain(&then, &[format!("{of_protocol}{to_global}")]));
     let select = format!("chosen_{place}");
     chains.push(chain(&select, &rules));
     out.push(format!("{from_inside} jump {select}"));

@@ -22,6 +22,17 @@ pub(super) enum Side {
     Bits(Ipv4Addr, Ipv4Addr),
 }
 
+/// What becomes of a line of which not everything is known, or can be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unknown {
+    /// It means fewer packets: a filter permits them.
+    Narrower,
+    /// It means more packets: a filter denies them.
+    Wider,
+    /// It is closed as a whole: packets are chosen by it.
+    Closed,
+}
+
 /// What one rule asks of a packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Match {
@@ -100,23 +111,35 @@ pub(super) fn set(values: impl Iterator<Item = String>) -> String {
 }
 
 /// The rules of a `permit` or `deny` line at a moment; `None`: it says what nftables cannot ask, or
-/// what is not known. Of a group of which only a part is known that part counts, unless `whole`.
-pub(super) fn of_line(config: &Config, rule: &AclRule, moment: Moment, whole: bool) -> Option<Vec<Match>> {
+/// what is not known, and is closed as a whole.
+pub(super) fn of_line(
+    config: &Config,
+    rule: &AclRule,
+    moment: Moment,
+    unknown: Unknown,
+) -> Option<Vec<Match>> {
     if let Some(name) = &rule.only.time_range {
-        let range = config.time_range(name).filter(|range| range.is_known())?;
-        if !range.contains(moment) {
-            return Some(Vec::new());
+        let range = config.time_range(name).filter(|range| range.is_known());
+        match (range.map(|range| range.contains(moment)), unknown) {
+            (Some(true), _) | (None, Unknown::Wider) => {}
+            (Some(false), _) | (None, Unknown::Narrower) => return Some(Vec::new()),
+            (None, Unknown::Closed) => return None,
         }
     }
-    let conditions = conditions(&rule.only)?;
-    let source = address(config, &rule.source, whole)?;
-    let destination = address(config, &rule.destination, whole)?;
+    let conditions = match (conditions(&rule.only), unknown) {
+        (Some(conditions), _) => conditions,
+        (None, Unknown::Narrower) => return Some(Vec::new()),
+        (None, Unknown::Wider) => String::new(),
+        (None, Unknown::Closed) => return None,
+    };
+    let source = address(config, &rule.source, unknown)?;
+    let destination = address(config, &rule.destination, unknown)?;
     // what comes of nobody, or goes to nobody, is no packet
     if [&source, &destination].into_iter().any(|side| matches!(side, Side::In(none) if none.is_empty())) {
         return Some(Vec::new());
     }
     let mut found = Vec::new();
-    for (protocol, from, to, header) in protocols(config, rule, whole)? {
+    for (protocol, from, to, header) in protocols(config, rule, unknown)? {
         let (Some(from), Some(to)) = (numbers(from), numbers(to)) else { continue };
         for header in header.map_or_else(|| vec![String::new()], self::header) {
             let rest: Vec<&str> =
@@ -141,7 +164,7 @@ fn numbers(numbers: Option<&Numbers<u16>>) -> Option<Vec<(u16, u16)>> {
 }
 
 /// The addresses of a side; `None`: they are not known.
-pub(super) fn address(config: &Config, side: &AclAddress, whole: bool) -> Option<Side> {
+pub(super) fn address(config: &Config, side: &AclAddress, if_unknown: Unknown) -> Option<Side> {
     match side {
         AclAddress::V4(Wildcard::ANY) => Some(Side::Any),
         AclAddress::V4(wildcard) => Some(match wildcard.prefix() {
@@ -150,8 +173,10 @@ pub(super) fn address(config: &Config, side: &AclAddress, whole: bool) -> Option
         }),
         AclAddress::Group(name) => {
             let (members, unknown) = networks(config, name);
-            if unknown.is_some() && whole {
-                return None;
+            match if_unknown {
+                Unknown::Wider if unknown.is_some() => return Some(Side::Any),
+                Unknown::Closed if unknown.is_some() => return None,
+                _ => {}
             }
             let ranges = members.iter().filter_map(|member| match member {
                 NetworkObject::Net(net) => Some(ranges::of(*net)),
@@ -162,22 +187,28 @@ pub(super) fn address(config: &Config, side: &AclAddress, whole: bool) -> Option
             let all = ranges.as_slice() == [(Ipv4Addr::UNSPECIFIED, Ipv4Addr::BROADCAST)];
             Some(if all { Side::Any } else { Side::In(ranges) })
         }
-        AclAddress::V6(_) | AclAddress::Name(_) => None,
+        AclAddress::V6(_) | AclAddress::Name(_) => match if_unknown {
+            Unknown::Narrower => Some(Side::In(Vec::new())),
+            Unknown::Wider => Some(Side::Any),
+            Unknown::Closed => None,
+        },
     }
 }
 
 type Protocol<'c> = (Option<u8>, Option<&'c Numbers<u16>>, Option<&'c Numbers<u16>>, Option<&'c AclHeader>);
 
 /// The protocols of a line with their ports and headers.
-fn protocols<'c>(config: &'c Config, rule: &'c AclRule, whole: bool) -> Option<Vec<Protocol<'c>>> {
+fn protocols<'c>(config: &'c Config, rule: &'c AclRule, if_unknown: Unknown) -> Option<Vec<Protocol<'c>>> {
     let own = (rule.source_ports.as_ref(), rule.destination_ports.as_ref(), rule.header.as_ref());
     match &rule.protocol {
         AclProtocol::Any => Some(vec![(None, own.0, own.1, own.2)]),
         AclProtocol::Number(number) => Some(vec![(Some(*number), own.0, own.1, own.2)]),
         AclProtocol::Services(name) => {
             let (services, unknown) = services(config, name);
-            if unknown.is_some() && whole {
-                return None;
+            match if_unknown {
+                Unknown::Wider if unknown.is_some() => return Some(vec![(None, None, None, None)]),
+                Unknown::Closed if unknown.is_some() => return None,
+                _ => {}
             }
             Some(services.into_iter().flat_map(of_service).collect())
         }

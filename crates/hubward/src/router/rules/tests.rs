@@ -135,9 +135,29 @@ fn a_route_map_denies_by_its_lists() {
     let made = of(text, noon(0)).text;
     let has = |part: &str| assert!(made.contains(part), "{part} is not in\n{made}");
     has("    ip daddr 10.2.0.0/16 return\n    goto after_to_0_0\n");
+    // another condition that does not hold leaves the packet to the entries behind
+    let two =
+        text.replace("route-map R deny 10\n", "route-map R deny 10\n match interface GigabitEthernet0/0\n");
+    let made_of_two = of(&two, noon(0)).text;
+    assert!(
+        made_of_two.contains("goto list_1\n    goto after_to_0_0\n")
+            || made_of_two.contains("goto list_0\n    goto after_to_0_0\n"),
+        "{made_of_two}"
+    );
     has("  chain after_to_0_0 {\n    jump list_0\n");
     has("    ip saddr 10.1.0.0/16 goto to_0\n");
     has("  chain to_0 {\n    snat to 198.51.100.2\n");
+}
+
+/// The usual line of two providers: a port by a route map.
+#[test]
+fn a_static_port_by_a_route_map_names_its_protocol() {
+    let text = "interface GigabitEthernet0/0\n ip address 198.51.100.2 255.255.255.248\n ip nat outside\n\
+                interface GigabitEthernet0/1\n ip address 10.1.1.1 255.255.255.0\n ip nat inside\n\
+                ip nat inside source static tcp 10.1.1.5 80 198.51.100.3 80 route-map R extendable\n\
+                route-map R permit 10\n match interface GigabitEthernet0/0\n";
+    let made = of(text, noon(0)).text;
+    assert!(made.contains("    ip protocol 6 snat to 198.51.100.3:80\n"), "{made}");
 }
 
 /// A release before 12.4 filters what comes out of a tunnel by the list of the interface again.

@@ -13,6 +13,9 @@ pub(crate) mod protocol {
     pub(crate) const ESP: u8 = 50;
 }
 
+/// The source port of a question that names none.
+const EPHEMERAL: u16 = 50_000;
+
 /// TCP flags of the first packet of a connection, and of its answer.
 const SYN: u8 = 0x02;
 const SYN_ACK: u8 = 0x12;
@@ -24,7 +27,7 @@ pub(crate) struct Question {
     pub(crate) destination: Ipv4Addr,
     /// IP protocol; ICMP is an echo.
     pub(crate) protocol: u8,
-    /// `None`: not known.
+    /// `None`: any above the well-known ones.
     pub(crate) source_port: Option<u16>,
     /// `None`: not known.
     pub(crate) destination_port: Option<u16>,
@@ -143,11 +146,12 @@ pub(super) struct Moving {
 
 impl Moving {
     pub(super) fn of(question: &Question) -> Self {
+        let has_ports = matches!(question.protocol, protocol::TCP | protocol::UDP);
         Self {
             source: question.source,
             destination: question.destination,
             protocol: question.protocol,
-            source_port: question.source_port,
+            source_port: question.source_port.or(has_ports.then_some(EPHEMERAL)),
             destination_port: question.destination_port,
             icmp: (question.protocol == protocol::ICMP).then_some((8, 0)),
             flags: (question.protocol == protocol::TCP).then_some(if question.established {

@@ -319,6 +319,25 @@ impl<'s> Look<'s> {
             stages.add(Name::Route, "multicast is not forwarded", None, false);
             return None;
         }
+        if packet.destination.is_loopback() || packet.destination.is_unspecified() {
+            stages.add(
+                Name::Route,
+                format!("{} is no address of another host", packet.destination),
+                None,
+                false,
+            );
+            return None;
+        }
+        let of_broadcast = |net: &Ipv4Net| net.prefix_len() < 31 && net.broadcast() == packet.destination;
+        let broadcast = self.snapshot.interfaces.iter().find(|one| one.net.iter().any(of_broadcast));
+        if let Some(view) = broadcast {
+            let forwards = |one: &Interface| one.name == view.name && one.directed_broadcast.is_some();
+            if !self.config.interfaces.iter().any(forwards) {
+                let says = format!("{} does not forward broadcasts to its network", view.name);
+                stages.add(Name::Route, says, None, false);
+                return None;
+            }
+        }
         if packet.destination.is_broadcast() {
             stages.add(Name::Route, "a broadcast is for this router", None, true);
             return Some(Err(End::Local));
