@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 
 /// Peers and tools of the interop tests. `dnsmasq-base` and `strongswan-charon` bring no service of
 /// their own.
-const PACKAGES: [&str; 27] = [
+const PACKAGES: [&str; 28] = [
     "strongswan-charon",
     "strongswan-swanctl",
     "libcharon-extra-plugins",
@@ -24,6 +24,7 @@ const PACKAGES: [&str; 27] = [
     "iproute2",
     "iputils-ping",
     "nftables",
+    "conntrack",
     "procps",
     "mmdebstrap",
     "util-linux",

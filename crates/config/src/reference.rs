@@ -142,7 +142,7 @@ mod tests {
         assert!(key.form.ends_with("[no-xauth]") && !key.form.contains('='), "{}", key.form);
         assert_eq!(key.effect, Effect::Implemented);
         assert!(key.words.iter().any(|word| word.token == "<peer>"), "{:?}", key.words);
-        let nat = global.commands.iter().find(|entry| entry.form == "ip nat").unwrap();
+        let nat = global.commands.iter().find(|entry| entry.form == "ip nat log").unwrap();
         assert!(matches!(nat.effect, Effect::Inert(_)));
         let rule = global.commands.iter().find(|entry| entry.form == "ip nat outside source").unwrap();
         assert!(matches!(rule.effect, Effect::Unenforced(_)));

@@ -302,7 +302,11 @@ fn interface(lines: &str) -> Interface {
 fn filters_of_interfaces() {
     let one = interface(" ip access-group 101 in\n ip access-group B out\n");
     assert_eq!((one.access_in.as_deref(), one.access_out.as_deref()), (Some("101"), Some("B")));
-    assert_eq!(interface(" ip access-group 101\n").access_out.as_deref(), Some("101"));
+    // without a direction nobody knows what was meant
+    let half = interface(" ip access-group 101\n");
+    assert_eq!((half.access_in, half.access_out), (None, None));
+    let text = "interface FastEthernet0/0\n ip address 10.0.0.1 255.0.0.0\n ip access-group 101\naccess-list 101 permit ip any any\n";
+    assert_eq!(unenforced(&parse(text)).len(), 1, "and it stops the start");
     for (line, into, out) in [
         ("no ip access-group 101 in", None, Some("B")),
         ("no ip access-group in", None, Some("B")),

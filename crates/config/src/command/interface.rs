@@ -314,7 +314,8 @@ fn access_group(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     };
     if !no && is_in.is_none() {
         // a filter that nobody meant leaves open what was meant to be closed
-        return Err(given.missing("in or out"));
+        fold.fate = Some(Fate::Unenforced("says neither `in` nor `out`"));
+        return Ok(());
     }
     change(fold, |interface| {
         let filter = match any_in.or(is_in) {

@@ -27,7 +27,8 @@ use std::fmt::Write as _;
 
 /// The table of a gateway.
 pub(crate) struct Router {
-    filters: Nftables,
+    /// `None`: the kernel has no packet filter; without filters and translation nothing needs it.
+    filters: Option<Nftables>,
     /// What is in the kernel; `None`: it is not known.
     rules: Option<Rules>,
     /// The kernel's number of changes when the table was last known to be whole.
@@ -68,7 +69,7 @@ impl Router {
     /// Puts the table of a configuration in place of one that an earlier run left, whose counts
     /// continue.
     pub(crate) fn set_up(parsed: &Parsed, here: Here<'_>) -> anyhow::Result<Self> {
-        let filters = Nftables::open()?;
+        let filters = Nftables::open().inspect_err(|error| tracing::debug!("{error}")).ok();
         let (moment, journal) = (here.moment, Journal::default());
         let mut router = Self {
             filters,
@@ -96,7 +97,11 @@ impl Router {
         // what the lines of before met
         self.hear(here.names);
         if wanted.text.is_empty() {
-            self.filters.remove(TABLE)?;
+            let removed = self.filters.as_ref().map_or(Ok(false), |filters| filters.remove(TABLE));
+            // a kernel without a packet filter has no table of an earlier run
+            if self.rules.is_some() {
+                removed?;
+            }
         } else {
             let loaded = self.load(&wanted).or_else(|error| {
                 // a kernel may lack what follows FTP
@@ -118,7 +123,7 @@ impl Router {
         self.rules = Some(wanted);
         self.generation = None;
         // what cannot be read is looked at again within a second
-        self.shape = self.filters.shape(TABLE).ok().flatten();
+        self.shape = self.filters.as_ref().and_then(|filters| filters.shape(TABLE).ok().flatten());
         Ok(())
     }
 
@@ -134,7 +139,8 @@ impl Router {
                 Err(error) => return Err(error.into()),
             }
         }
-        let counts = self.filters.named_counters(TABLE).unwrap_or_default();
+        let counts = self.filters.as_ref().and_then(|filters| filters.named_counters(TABLE).ok());
+        let counts = counts.unwrap_or_default();
         Ok(nft::load(&whole(wanted, &counts))?)
     }
 
@@ -174,11 +180,12 @@ impl Router {
             return true;
         }
         // an error of the query does not mean that it is gone
-        let Ok(generation) = self.filters.generation() else { return true };
+        let Some(filters) = &self.filters else { return true };
+        let Ok(generation) = filters.generation() else { return true };
         if self.generation == Some(generation) {
             return true;
         }
-        let Ok(shape) = self.filters.shape(TABLE) else { return true };
+        let Ok(shape) = filters.shape(TABLE) else { return true };
         let whole = shape.is_some() && shape == self.shape;
         self.generation = whole.then_some(generation);
         whole
