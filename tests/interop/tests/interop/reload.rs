@@ -251,12 +251,12 @@ fn replaced(lab: &Lab) -> Result<()> {
 
     // an interface that a configuration does not name any more has no address, and is down
     replace("small.cfg")?;
-    expect(&scene.net.hub, "addr show eth1", "10.1.1.1/24", false)?;
+    expect(&scene.net.hub, "addr show eth1", "10.1.1.1/23", false)?;
     expect(&scene.net.hub, "link show eth1", "state DOWN", true)?;
     let shown = hub.exec("show crypto ipsec sa")?;
     assert!(!shown.contains("10.2.2.0"), "{shown}");
     replace("base.cfg")?;
-    expect(&scene.net.hub, "addr show eth1", "10.1.1.1/24", true)?;
+    expect(&scene.net.hub, "addr show eth1", "10.1.1.1/23", true)?;
     charon.initiate("net")?;
     ping::until_answered(&scene.net.spoke_lan, HUB_HOST, secs(15))
 }
