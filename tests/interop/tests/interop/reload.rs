@@ -257,6 +257,8 @@ fn replaced(lab: &Lab) -> Result<()> {
     assert!(!shown.contains("10.2.2.0"), "{shown}");
     replace("base.cfg")?;
     expect(&scene.net.hub, "addr show eth1", "10.1.1.1/23", true)?;
+    // the hub has nothing of the branch any more, and the branch does not know
+    charon.terminate("hub")?;
     charon.initiate("net")?;
     ping::until_answered(&scene.net.spoke_lan, HUB_HOST, secs(15))
 }
