@@ -95,7 +95,7 @@ fn source_check(
     let permitted = check.list.as_ref().and_then(|name| {
         let pass = format!("pass_{}", interface.number);
         lists.chains.push(chain(&pass, &["accept".to_owned()]));
-        lists.chain(name, Use::Select { then: pass, reversed: false })
+        lists.chain(name, Use::Select { then: pass })
     });
     for fail in fails {
         rules.extend(permitted.as_ref().map(|list| format!("{fail} jump {list}")));
@@ -189,10 +189,8 @@ fn broadcasts(site: &Site<'_>, lists: &mut Lists<'_>, chains: &mut Vec<String>) 
     for (interface, link) in site.interfaces() {
         let Some(forwarded) = &interface.directed_broadcast else { continue };
         let pass = format!("broadcast_{}", interface.number);
-        let list = forwarded
-            .list
-            .as_ref()
-            .and_then(|name| lists.chain(name, Use::Select { then: pass.clone(), reversed: false }));
+        let list =
+            forwarded.list.as_ref().and_then(|name| lists.chain(name, Use::Select { then: pass.clone() }));
         rules.push(match list {
             Some(list) => {
                 chains.push(chain(&pass, &["accept".to_owned()]));

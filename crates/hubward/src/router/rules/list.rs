@@ -22,8 +22,6 @@ pub(super) enum Use {
     Select {
         /// The other chain.
         then: String,
-        /// The packets come from the other side.
-        reversed: bool,
     },
     /// What the list permits returns; the rest continues in this chain. Nothing is counted.
     Unless(String),
@@ -194,10 +192,6 @@ impl<'c> Lists<'c> {
             Use::Input | Use::Output | Use::Fragments => Unknown::Wider,
         };
         match of {
-            Use::Select { reversed: true, .. } => {
-                let asks = of_line(self.config, rule, self.moment, unknown)?;
-                Some(asks.iter().map(Match::reversed).collect())
-            }
             Use::Input | Use::Output | Use::Select { .. } | Use::Unless(_) => {
                 of_line(self.config, rule, self.moment, unknown)
             }

@@ -121,7 +121,7 @@ fn published(
         return;
     };
     let then = format!("static_{place}");
-    let rules = by_route_map(site, lists, map, &then, false);
+    let rules = by_route_map(site, lists, map, &then);
     // a port is given to a protocol that has ports
     let of_protocol = match &rule.what {
         StaticNatPair::Port { protocol, .. } => format!("ip protocol {protocol} "),
@@ -148,10 +148,10 @@ fn dynamic(
     let rules = match &rule.which {
         // a list that is not there selects nothing here
         NatSelect::List(name) => {
-            let list = lists.chain(name, Use::Select { then: then.clone(), reversed: false });
+            let list = lists.chain(name, Use::Select { then: then.clone() });
             list.map(|list| vec![format!("jump {list}")]).unwrap_or_default()
         }
-        NatSelect::RouteMap(name) => by_route_map(site, lists, name, &then, false),
+        NatSelect::RouteMap(name) => by_route_map(site, lists, name, &then),
     };
     if rules.is_empty() {
         return Vec::new();
@@ -200,18 +200,12 @@ fn told((first, last): (Ipv4Addr, Ipv4Addr)) -> String {
 }
 
 /// The rules by which a route map chooses packets: the first entry that matches decides.
-fn by_route_map(
-    site: &Site<'_>,
-    lists: &mut Lists<'_>,
-    name: &str,
-    then: &str,
-    reversed: bool,
-) -> Vec<String> {
+fn by_route_map(site: &Site<'_>, lists: &mut Lists<'_>, name: &str, then: &str) -> Vec<String> {
     let Some(map) = route_map(site.config, name) else { return Vec::new() };
     let mut next = Vec::new();
     // from the last one: each entry refers to the one behind it
     for (place, entry) in map.entries.iter().enumerate().rev() {
-        next = entry_rules(site, lists, entry, (place, next), then, reversed);
+        next = entry_rules(site, lists, entry, (place, next), then);
     }
     next
 }
@@ -227,7 +221,6 @@ fn entry_rules(
     entry: &RouteMapEntry,
     (place, following): (usize, Vec<String>),
     then: &str,
-    reversed: bool,
 ) -> Vec<String> {
     let mut conditions = String::new();
     let mut of_lists: Vec<&String> = Vec::new();
@@ -255,7 +248,7 @@ fn entry_rules(
             rules.push(format!("{conditions}goto {then}"));
         }
         for name in of_lists {
-            let list = lists.chain(name, Use::Select { then: then.to_owned(), reversed });
+            let list = lists.chain(name, Use::Select { then: then.to_owned() });
             rules.extend(list.map(|list| format!("{conditions}jump {list}")));
         }
         rules.extend(following);

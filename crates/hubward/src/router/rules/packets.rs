@@ -72,17 +72,6 @@ impl Match {
         tests.extend((!self.rest.is_empty()).then(|| self.rest.clone()));
         tests.join(" ")
     }
-
-    /// The same for packets in the other direction.
-    pub(super) fn reversed(&self) -> Self {
-        Self {
-            source: self.destination.clone(),
-            destination: self.source.clone(),
-            source_ports: self.destination_ports.clone(),
-            destination_ports: self.source_ports.clone(),
-            ..self.clone()
-        }
-    }
 }
 
 fn side(name: &str, side: &Side) -> Option<String> {
