@@ -25,6 +25,7 @@ mod parse;
 mod parsed;
 pub mod pcf;
 mod placing;
+pub mod policy_routing;
 pub mod reference;
 pub mod secret;
 mod settings;
