@@ -17,6 +17,23 @@ pub const TABLE: u32 = 11_100;
 pub const RULE_PRIORITY: u32 = 11_100;
 /// How many priorities, and how many tables, are Hubward's.
 pub const RANGE: u32 = 100;
+/// The bits of a firewall mark that carry the number of what policy routing decided; 0 is nothing.
+pub const POLICY_MASK: u32 = 0x0ff0_0000;
+/// Where these bits begin.
+pub const POLICY_SHIFT: u32 = 20;
+/// The priority of the rules that lead packets of a decision to what is captured of them; that of the
+/// rules that lead them its way follows. Both come before the rules that capture everything else.
+pub const POLICY_PRIORITY: u32 = 11_090;
+/// The routing tables with the ways of decisions: this one and the decision's number.
+pub const POLICY_TABLE: u32 = 11_200;
+/// The routing tables with what is captured of decisions: this one and the decision's number.
+pub const POLICY_CAPTURE_TABLE: u32 = 11_500;
+const MOST_DECISIONS: u32 = POLICY_MASK >> POLICY_SHIFT;
+/// Whether a routing table belongs to policy routing.
+pub const fn is_policy_table(table: u32) -> bool {
+    table > POLICY_TABLE && table <= POLICY_TABLE + MOST_DECISIONS
+        || table > POLICY_CAPTURE_TABLE && table <= POLICY_CAPTURE_TABLE + MOST_DECISIONS
+}
 /// Start of the name of every interface that Hubward makes.
 pub const INTERFACE_PREFIX: &str = "hubward";
 /// Whether something was made or was there before; what was there is adopted and never removed.

@@ -7,6 +7,7 @@
 
 use crate::error::{Context, Error};
 use crate::marks::{CAPTURE_MASK, FWMARK, INTERFACE_PREFIX, Made, PROTOCOL, RANGE, RULE_PRIORITY, TABLE};
+use crate::marks::{POLICY_PRIORITY, is_policy_table};
 use crate::netlink::Netlink;
 use crate::rule::{Family, Rule};
 use crate::sysctl::{self, Setting};
@@ -22,6 +23,14 @@ const MADE_KINDS: [&str; 3] = ["dummy", "vlan", "bridge"];
 /// [`TABLE`] before the main table.
 pub fn capture_rule(family: Family) -> Rule {
     Rule { mark: Some((FWMARK, CAPTURE_MASK)), invert: true, ..Rule::new(family, RULE_PRIORITY, TABLE) }
+}
+
+/// Whether a rule leads the packets of a decision of policy routing. Kernels before 4.17 do not keep
+/// the protocol of a rule.
+fn is_of_policy(rule: &Rule) -> bool {
+    (POLICY_PRIORITY..POLICY_PRIORITY + 2).contains(&rule.priority)
+        && is_policy_table(rule.table)
+        && matches!(rule.protocol, PROTOCOL | 0)
 }
 
 /// What [`sweep`] removed, for the log: one line each.
@@ -62,7 +71,7 @@ pub fn sweep_but(netlink: &Netlink, ledger: &mut Ledger, down: &[String]) -> Res
         // kernels before 4.17 do not keep the protocol of a rule
         let marked =
             rule.protocol == PROTOCOL || (rule.protocol == 0 && (TABLE..TABLE + RANGE).contains(&rule.table));
-        if marked && ours.contains(&rule.priority) {
+        if marked && ours.contains(&rule.priority) || is_of_policy(&rule) {
             swept.note(
                 format!("routing rule {} to table {}", rule.priority, rule.table),
                 rule::remove(netlink, &rule),

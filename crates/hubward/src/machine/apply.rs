@@ -380,6 +380,9 @@ impl Machine {
     /// Captures new networks from what the last plan found, because the cost of a new peer must not
     /// grow with the number of peers.
     pub(crate) fn capture_more(&mut self, ranges: Vec<AddressRange>, reverse: &[ReverseRoute]) -> More {
+        if self.executor.standing().policy.captures() {
+            return More::Everything;
+        }
         let Some(routes) = self.captures.more(ranges, reverse) else { return More::Everything };
         let mut steps: Vec<_> = routes.into_iter().map(Step::Capture).collect();
         for to in reverse {

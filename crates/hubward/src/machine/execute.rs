@@ -4,10 +4,11 @@
 
 use crate::machine::faces::MadeLink;
 use crate::machine::plan::{Carrier, Plan, Stage, Step, TUN_MTU};
+use crate::machine::policy::Change;
 use crate::machine::view::same;
 use hubward_linux::Error;
-use hubward_linux::marks::{PROTOCOL, TABLE};
-use hubward_linux::monitor::Change;
+use hubward_linux::marks::{PROTOCOL, TABLE, is_policy_table};
+use hubward_linux::monitor;
 use hubward_linux::netlink::Netlink;
 use hubward_linux::owned::{self, Ledger};
 use hubward_linux::route::{self, MAIN, Route};
@@ -128,19 +129,22 @@ impl Executor {
 
     /// Whether a change of the machine is only what this made for the tunnels, as it still stands:
     /// no reason to look at the machine.
-    pub(crate) fn caused(&self, change: &Change) -> bool {
+    pub(crate) fn caused(&self, change: &monitor::Change) -> bool {
         let standing = |route: &Route| {
-            let of_table = match (route.protocol, route.table) {
-                (PROTOCOL, TABLE) => &self.standing.captured,
-                (PROTOCOL, MAIN) => &self.standing.reverse,
+            let (table, to) = (route.table, route.destination);
+            Some(match (route.protocol, table) {
+                (PROTOCOL, TABLE) => self.standing.captured.get(&to),
+                (PROTOCOL, MAIN) => self.standing.reverse.get(&to),
+                (PROTOCOL, _) if is_policy_table(table) => self.standing.policy.routes.get(&(table, to)),
                 _ => return None,
-            };
-            Some(of_table.get(&route.destination))
+            })
         };
         let is_static = |route: &Route| self.standing.routes.iter().any(|known| same(known, route));
         match change {
-            Change::Route(route) => standing(route).flatten().is_some_and(|there| same(there, route)),
-            Change::RouteGone(route) => {
+            monitor::Change::Route(route) => {
+                standing(route).flatten().is_some_and(|there| same(there, route))
+            }
+            monitor::Change::RouteGone(route) => {
                 standing(route).is_some_and(|there| there.is_none()) && !is_static(route)
             }
             _ => false,
@@ -173,6 +177,12 @@ impl Executor {
             Step::Capture(route) => route::replace(netlink, route),
             Step::ReverseOn(route) => route::prepend(netlink, route).map(drop),
             Step::ReverseAway(route) => gone_is_done(route::remove(netlink, route)),
+            Step::Policy(change) => match change {
+                Change::RouteOn(route) => route::replace(netlink, route),
+                Change::RouteAway(route) => gone_is_done(route::remove(netlink, route)),
+                Change::RuleOn(rule) => rule::add(netlink, rule).map(drop),
+                Change::RuleAway(rule) => gone_is_done(rule::remove(netlink, rule)),
+            },
             Step::AnswerOn((name, address)) => link::by_name(netlink, name)
                 .and_then(|link| neighbour::add_proxy(netlink, link.index, *address)),
             Step::AnswerAway((name, address)) => gone_is_done(
@@ -298,6 +308,12 @@ impl Undone {
             }
             Step::AnswerAway((name, address)) => {
                 tracing::warn!("this machine still answers for {address} on {name}: {why}");
+            }
+            Step::Policy(Change::RouteAway(_) | Change::RuleAway(_)) => {
+                tracing::warn!("something of policy routing is left behind: {why}");
+            }
+            Step::Policy(Change::RouteOn(_) | Change::RuleOn(_)) => {
+                tracing::error!("policy routing is not complete: {why}");
             }
             Step::Capture(_) => tracing::error!("the routes into the tunnel could not be set: {why}"),
             Step::FilterSources(name, _) => {

@@ -9,6 +9,7 @@ pub(crate) mod execute;
 pub(crate) mod faces;
 mod line_state;
 pub(crate) mod plan;
+pub(crate) mod policy;
 mod published;
 pub(crate) mod reverse;
 pub(crate) mod routes;

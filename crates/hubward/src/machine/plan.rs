@@ -3,11 +3,12 @@
 
 use crate::machine::capture::{Captures, CryptoLinks, ReversePath};
 use crate::machine::faces::{self, LOOPBACK, MadeLink, MadeLinks};
+use crate::machine::policy::{self, Policy};
 use crate::machine::published;
 use crate::machine::reverse::{Answer, ReverseRoutes};
 use crate::machine::routes::{self, Statics};
 use crate::machine::seen::Seen;
-use crate::machine::view::{Names, Static, is_absent_network, same};
+use crate::machine::view::{CONNECTED_DISTANCE, Names, Static, is_absent_network, same};
 use crate::translate::ReverseRoute;
 use hubward_config::model::{Addressing, Config, Interface};
 use hubward_config::parent;
@@ -97,6 +98,8 @@ pub(crate) struct Plan {
     /// Hubward's own table: what is led to the crypto maps, also by reverse routes, and which parts
     /// of that are not.
     pub(crate) captured: BTreeMap<IpNet, Route>,
+    /// Policy routing.
+    pub(crate) policy: Policy,
 }
 
 /// A plan, and what else was found while making it.
@@ -153,6 +156,8 @@ pub(crate) enum Step {
     ReverseOn(Route),
     /// Removes a route of `reverse-route` from the main table.
     ReverseAway(Route),
+    /// Changes policy routing.
+    Policy(policy::Change),
     /// Answers for a client's address on a link.
     AnswerOn(Answer),
     /// Stops answering for one.
@@ -190,6 +195,7 @@ impl Step {
             | Self::Release(_)
             | Self::ReverseOn(_)
             | Self::ReverseAway(_)
+            | Self::Policy(_)
             | Self::AnswerOn(_)
             | Self::AnswerAway(_) => Stage::Own,
         }
@@ -224,7 +230,8 @@ pub(crate) fn plan(now: &Situation<'_>, seen: &Seen, standing: &Plan, refused: &
     let peers = now.config.maps.iter().flat_map(|map| &map.entries).flat_map(|entry| &entry.peers);
     let main = main_table(&expected, &statics, refused);
     let reverse = ReverseRoutes::new(now.config, now.names, &expected, main.iter().copied(), crypto.clone());
-    let mut captures = Captures::new(main, crypto, plan.tun, peers.copied().collect(), now.reverse);
+    let mut captures =
+        Captures::new(main.iter().copied(), crypto.clone(), plan.tun, peers.copied().collect(), now.reverse);
     let prefixes = tables::prefixes(now.ranges.iter().copied());
     if plan.tun.is_some() {
         let filter = captures.filter(&prefixes);
@@ -235,6 +242,28 @@ pub(crate) fn plan(now: &Situation<'_>, seen: &Seen, standing: &Plan, refused: &
     let led = now.reverse.iter().flat_map(|to| reverse.routes(to));
     plan.reverse = led.map(|route| (route.destination, route)).collect();
     plan.answers = now.reverse.iter().flat_map(|to| reverse.answers(to)).collect();
+    let absent = statics.iter().filter(|known| known.distance == CONNECTED_DISTANCE);
+    plan.policy = Policy::new(&policy::Surroundings {
+        config: now.config,
+        names: now.names,
+        seen: &expected,
+        routes: main
+            .into_iter()
+            .chain(absent.map(|known| &known.route))
+            .chain(plan.reverse.values())
+            .collect(),
+        crypto: &crypto,
+        tun: plan.tun,
+        protected: &prefixes,
+    });
+    // answers come in where decisions lead, and the routes lead elsewhere: the router's table checks
+    // their sources then
+    let exits = plan.policy.exits();
+    for (name, filter) in &mut plan.reverse_paths {
+        if expected.link(name).is_some_and(|link| exits.contains(&link.index)) {
+            *filter = ReversePath::Loose;
+        }
+    }
     Planned { plan, statics, notices, captures, reverse }
 }
 
@@ -248,7 +277,7 @@ pub(crate) fn expected(now: &Situation<'_>, seen: &Seen, standing: &Plan) -> (Se
 
 /// The plan without its routes, and what the machine will show when it is carried out.
 fn base(now: &Situation<'_>, leases: &BTreeMap<String, Lease>, seen: &Seen, standing: &Plan) -> (Plan, Seen) {
-    let plan = Plan {
+    let mut plan = Plan {
         made: now.made.clone(),
         ports: ports(now.made),
         links: links(now, seen),
@@ -258,6 +287,7 @@ fn base(now: &Situation<'_>, leases: &BTreeMap<String, Lease>, seen: &Seen, stan
         rules: vec![owned::capture_rule(Family::V4)],
         ..Plan::default()
     };
+    plan.settings.extend(policy::loosened(now.config, now.names, seen));
     let expected = seen.expected(&plan.links, &away(standing, &plan), &plan.addresses);
     (plan, expected)
 }
@@ -470,6 +500,7 @@ impl Plan {
         steps.extend(new.map(|(_, new)| Step::Capture(new.clone())));
         let old = before.captured.iter().filter(|(net, _)| !after.captured.contains_key(*net));
         steps.extend(old.map(|(_, old)| Step::Release(old.clone())));
+        steps.extend(Policy::difference(&before.policy, &after.policy).into_iter().map(Step::Policy));
 
         // the kernel keeps two routes to a destination apart by their next hops
         let stands = |of: &Self, route: &Route| {
@@ -528,6 +559,7 @@ impl Plan {
             Step::Release(route) => drop(self.captured.remove(&route.destination)),
             Step::ReverseOn(route) => drop(self.reverse.insert(route.destination, route.clone())),
             Step::ReverseAway(route) => drop(self.reverse.remove(&route.destination)),
+            Step::Policy(change) => self.policy.note(change),
             Step::AnswerOn(answer) => drop(self.answers.insert(answer.clone())),
             Step::AnswerAway(answer) => drop(self.answers.remove(answer)),
         }
@@ -560,6 +592,7 @@ impl Plan {
         self.answers.retain(|(link, address)| seen.answers(link, *address));
         let own = seen.own.iter().filter(ours).map(|route| (route.destination, route.clone()));
         self.captured = own.collect();
+        self.policy.correct(seen);
         self.reverse_paths.retain(|link, filter| {
             let setting = Setting::RpFilter(link.clone());
             seen.settings.get(&setting).is_some_and(|value| value == filter.value())
@@ -593,7 +626,7 @@ fn guarded<'a>(now: &Situation<'a>) -> impl Iterator<Item = &'a String> {
 /// The settings that a plan for a situation is compared with.
 pub(crate) fn settings_of(now: &Situation<'_>) -> Vec<Setting> {
     let filters = guarded(now).cloned().map(Setting::RpFilter);
-    settings(now).into_keys().chain(filters).collect()
+    settings(now).into_keys().chain(filters).chain(policy::settings(now.config, now.names)).collect()
 }
 
 #[cfg(test)]

@@ -2,10 +2,11 @@
 
 use crate::machine::faces::{Cards, Faces, Kinds};
 use crate::machine::plan::*;
+use crate::machine::policy::Change;
 use crate::machine::seen::{CONNECTED, link_of_test};
 use hubward_linux::address::Address;
 use hubward_linux::link::Link;
-use hubward_linux::marks::TABLE;
+use hubward_linux::marks::{POLICY_CAPTURE_TABLE, POLICY_TABLE, TABLE};
 use hubward_linux::neighbour::Proxy;
 use hubward_linux::route::{MAIN, RouteKind};
 use std::net::Ipv4Addr;
@@ -264,6 +265,18 @@ impl Lab {
             Step::Release(route) => self.seen.own.retain(|there| there != route),
             Step::ReverseOn(route) => self.seen.main.insert(0, route.clone()),
             Step::ReverseAway(route) => self.seen.main.retain(|there| there != route),
+            Step::Policy(change) => {
+                let keys = |route: &Route| (route.table, route.destination);
+                match change {
+                    Change::RouteOn(route) => {
+                        self.seen.policy.retain(|there| keys(there) != keys(route));
+                        self.seen.policy.push(route.clone());
+                    }
+                    Change::RouteAway(route) => self.seen.policy.retain(|there| there != route),
+                    Change::RuleOn(rule) => self.seen.rules.push(rule.clone()),
+                    Change::RuleAway(rule) => self.seen.rules.retain(|there| there != rule),
+                }
+            }
             Step::AnswerOn((name, address)) => {
                 let interface = self.index(name);
                 self.seen.proxies.push(Proxy { interface, address: *address, protocol: PROTOCOL });
@@ -306,6 +319,10 @@ impl Lab {
             Step::Release(route) => format!("release {}", self.route(route)),
             Step::ReverseOn(route) => format!("reverse {}", self.route(route)),
             Step::ReverseAway(route) => format!("no reverse {}", self.route(route)),
+            Step::Policy(Change::RouteOn(route)) => format!("policy {}", self.route(route)),
+            Step::Policy(Change::RouteAway(route)) => format!("no policy {}", self.route(route)),
+            Step::Policy(Change::RuleOn(rule)) => format!("policy rule {}", rule.priority),
+            Step::Policy(Change::RuleAway(rule)) => format!("no policy rule {}", rule.priority),
             Step::AnswerOn((name, address)) => format!("answer {address} {name}"),
             Step::AnswerAway((name, address)) => format!("no answer {address} {name}"),
         }
@@ -321,6 +338,10 @@ impl Lab {
         match route.table {
             MAIN => format!("{} {way}{onlink} metric {}", route.destination, route.metric),
             TABLE => format!("{} {way}", route.destination),
+            POLICY_TABLE.. if route.table < POLICY_CAPTURE_TABLE => {
+                format!("way {} {way}", route.destination)
+            }
+            POLICY_CAPTURE_TABLE.. => format!("captured {} {way}", route.destination),
             other => panic!("table {other}"),
         }
     }

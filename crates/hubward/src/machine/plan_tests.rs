@@ -6,6 +6,8 @@ use lab::{Lab, TUN, changed, config, of_stage, reverse_route, settled};
 
 #[path = "plan_lab.rs"]
 mod lab;
+#[path = "policy_tests.rs"]
+mod policy;
 
 const OUTSIDE: &str = "0 198.51.100.2/29 map";
 const LAN: &str = "1 10.1.1.1/24";

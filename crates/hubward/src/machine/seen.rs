@@ -8,7 +8,7 @@ use hubward_config::model::{Addressing, Config, Interface};
 use hubward_linux::Error;
 use hubward_linux::address::{self, Address};
 use hubward_linux::link::{self, Link};
-use hubward_linux::marks::{INTERFACE_PREFIX, PROTOCOL, TABLE};
+use hubward_linux::marks::{INTERFACE_PREFIX, PROTOCOL, TABLE, is_policy_table};
 use hubward_linux::neighbour::{self, Proxy};
 use hubward_linux::netlink::Netlink;
 use hubward_linux::route::{self, Route, RouteKind};
@@ -32,6 +32,8 @@ pub(crate) struct Seen {
     pub(crate) main: Vec<Route>,
     /// Hubward's own table.
     pub(crate) own: Vec<Route>,
+    /// The tables of policy routing.
+    pub(crate) policy: Vec<Route>,
     pub(crate) rules: Vec<Rule>,
     /// The addresses for which the machine answers on a link.
     pub(crate) proxies: Vec<Proxy>,
@@ -45,11 +47,12 @@ impl Seen {
         netlink: &Netlink,
         settings: impl IntoIterator<Item = Setting>,
     ) -> Result<Self, Error> {
-        let (mut main, mut own) = (Vec::new(), Vec::new());
+        let (mut main, mut own, mut policy) = (Vec::new(), Vec::new(), Vec::new());
         for route in route::list(netlink)? {
             match route.table {
                 route::MAIN => main.push(route),
                 TABLE => own.push(route),
+                table if is_policy_table(table) => policy.push(route),
                 _ => {}
             }
         }
@@ -62,6 +65,7 @@ impl Seen {
             addresses: address::list(netlink)?,
             main,
             own,
+            policy,
             rules: rule::list(netlink)?,
             proxies: neighbour::proxies(netlink)?,
             settings: values.collect(),
