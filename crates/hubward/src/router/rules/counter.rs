@@ -24,6 +24,11 @@ fn name(list: &Acl, entry: &AclEntry, used: &mut BTreeSet<String>) -> String {
     name
 }
 
+/// The counter of an entry of a route map.
+pub(crate) fn of_entry(map: &str, sequence: u16) -> String {
+    format!("entry_{:016x}", fnv(format!("{map}\n{sequence}").as_bytes()))
+}
+
 /// FNV-1a: the same in every run and every version of the program.
 fn fnv(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {

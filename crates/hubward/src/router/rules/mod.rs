@@ -10,12 +10,15 @@
 //! | `untracked` | prerouting | -300 | ESP for this router makes no connection |
 //! | `connections` | prerouting | -190 | times of translations, FTP, TFTP, SIP |
 //! | `input` | prerouting | -150 | `ip access-group … in`, `ip verify unicast` |
+//! | `policy_sources` | prerouting | -145 | sources of what comes in where policy routing leads out |
 //! | `published` | prerouting | -105 | static translations of what comes from outside |
+//! | `by_policy` | prerouting | -95 | `ip policy`: marks for the routing |
 //! | `mss` | forward | -150 | `ip tcp adjust-mss` |
 //! | `broadcasts` | forward | -140 | `ip directed-broadcast` |
 //! | `translate` | postrouting | 95 | translations of what goes outside |
 //! | `output` | postrouting | 160 | `ip access-group … out` |
 //! | `own` | output | -300 | what Hubward itself sends is translated already |
+//! | `local_policy` | output | -150 | `ip local policy` |
 
 mod connections;
 pub(crate) mod counter;
@@ -23,6 +26,7 @@ mod filter;
 pub(crate) mod list;
 mod nat;
 mod packets;
+mod policy;
 mod site;
 #[cfg(test)]
 mod tests;
@@ -58,6 +62,7 @@ pub(crate) fn rules(parsed: &Parsed, here: Here<'_>) -> Rules {
     let mut lists = Lists::new(config, here.moment);
     let mut chains = filter::chains(&site, &mut lists);
     chains.extend(nat::chains(&site, &mut lists));
+    chains.extend(policy::chains(&site, &mut lists));
     if chains.is_empty() {
         return Rules::default();
     }

@@ -215,7 +215,7 @@ pub(super) fn route_map<'c>(config: &'c Config, name: &str) -> Option<&'c RouteM
 }
 
 /// The rules of an entry, and behind them those of the entries that follow.
-fn entry_rules(
+pub(super) fn entry_rules(
     site: &Site<'_>,
     lists: &mut Lists<'_>,
     entry: &RouteMapEntry,

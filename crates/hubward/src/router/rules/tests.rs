@@ -174,3 +174,104 @@ fn an_old_release_filters_the_inner_packet_again() {
     assert!(of(&text("12.3"), noon(0)).text.contains(again));
     assert!(!of(&text("12.4"), noon(0)).text.contains(again));
 }
+
+/// Policy routing on the inside interface and for the router's own packets.
+const BY_POLICY: &str = "\
+interface GigabitEthernet0/0
+ ip address 198.51.100.2 255.255.255.0
+ crypto map M
+ ip policy route-map OUT
+interface GigabitEthernet0/1
+ ip address 10.1.1.1 255.255.255.0
+ ip policy route-map IN
+ip local policy route-map IN
+crypto map M 10 ipsec-isakmp
+ set peer 203.0.113.10
+ match address TUNNEL
+ip access-list extended TUNNEL
+ permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255
+access-list 1 permit 10.1.1.7
+access-list 2 permit 10.1.1.0 0.0.0.255
+access-list 3 deny 10.1.1.8
+access-list 3 permit any
+route-map IN deny 10
+ match ip address 1
+route-map IN permit 20
+ match ip address 2 3
+ match length 100 70000
+ set ip next-hop 192.0.2.1
+route-map IN permit 30
+ set ip precedence 5
+route-map OUT permit 10
+ set interface Null0
+";
+
+/// The rules of a chain.
+fn rules_of<'t>(text: &'t str, chain: &str) -> Vec<&'t str> {
+    let head = format!("  chain {chain} {{");
+    let inside = text.lines().skip_while(|line| *line != head).skip(1);
+    inside.take_while(|line| *line != "  }").map(str::trim).collect()
+}
+
+#[test]
+fn entries_of_route_maps_mark_packets() {
+    let made = of(BY_POLICY, noon(0));
+    let text = made.text.as_str();
+    let config = hubward_config::parse(BY_POLICY).config;
+    let numbers = hubward_config::policy_routing::numbers(&config);
+    let mark = |map: usize, entry: usize| {
+        let decision = hubward_config::policy_routing::ways(&config.route_maps[map].entries[entry]);
+        format!("meta mark set meta mark & 0xf00fffff | {:#010x}", u32::from(numbers[&decision]) << 20)
+    };
+    assert_eq!(
+        rules_of(text, "by_policy"),
+        [
+            "type filter hook prerouting priority -95; policy accept;",
+            "fib daddr type { local, broadcast, multicast } return",
+            "iifname \"eth0\" jump policy_1",
+            "iifname \"eth1\" jump policy_0",
+            // what comes out of tunnels
+            "iifname \"hubward0\" jump policy_1",
+        ]
+    );
+    assert_eq!(
+        rules_of(text, "local_policy"),
+        [
+            "type route hook output priority -150; policy accept;",
+            "oifname \"lo\" return",
+            "meta mark & 0x0001ffff == 0x00014857 return".replace("0x000", "0x").as_str(),
+            "fib daddr type { local, broadcast, multicast } return",
+            "jump policy_0",
+        ]
+    );
+    // what list 1 permits is routed as ever; the rest goes on
+    let first = rules_of(text, "policy_0");
+    assert_eq!(first, ["goto but_policy_0_10_0_0"]);
+    let deny = rules_of(text, "but_policy_0_10_0_0");
+    assert_eq!(deny.last(), Some(&"goto after_policy_0_10_0"));
+    let after = rules_of(text, "after_policy_0_10_0");
+    assert_eq!(after.len(), 3, "{after:?}");
+    assert!(after[..2].iter().all(|rule| rule.starts_with("ip length 100-65535 jump list_")), "{after:?}");
+    assert_eq!(after[2], "goto policy_0_30");
+    // a packet that an entry means is not asked about again
+    let decided = rules_of(text, "policy_0_20");
+    assert_eq!(decided[1..], [mark(0, 1).as_str(), "accept"]);
+    assert_eq!(rules_of(text, "policy_0_30")[1..], ["accept"], "it only marks, which is not done");
+    assert_eq!(rules_of(text, "policy_1_10")[1..], [mark(1, 0).as_str(), "accept"]);
+    let counted = made.counters.iter().filter(|name| name.starts_with("entry_")).count();
+    assert_eq!(counted, 3, "the entries that permit");
+    // answers come in wherever decisions lead out, but nothing from behind the tunnel in clear
+    assert_eq!(
+        rules_of(text, "policy_sources")[1..],
+        ["iifname \"eth0\" fib saddr oifname \"hubward0\" drop"]
+    );
+    // ESP of a peer in the network behind the tunnel comes in
+    let inside = BY_POLICY.replace("203.0.113.10", "10.2.0.1");
+    assert!(!of(&inside, noon(0)).text.contains("policy_sources"));
+    // without decisions, nothing is marked
+    let none = BY_POLICY
+        .replace(" ip policy route-map OUT\n", "")
+        .replace("route-map IN permit 20", "route-map IN deny 20");
+    let none = of(&none, noon(0)).text;
+    assert!(!none.contains("meta mark set") && !none.contains("policy_sources"), "{none}");
+}
