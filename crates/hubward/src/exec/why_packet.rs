@@ -106,6 +106,7 @@ const fn dropped(at: Name) -> &'static str {
     match at {
         Name::InputFilter => "an access list denies it as it comes in",
         Name::OutputFilter => "an access list denies it as it leaves",
+        Name::PolicyRouting => "policy routing leads it nowhere",
         Name::Route => "no route leads there",
         Name::Sa => "there is no SA to protect it",
         Name::Decryption => "it must be protected, and is not",

@@ -4,6 +4,7 @@
 
 mod answer;
 mod nat;
+mod policy;
 mod route;
 mod stages;
 

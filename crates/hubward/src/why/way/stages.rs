@@ -2,11 +2,12 @@
 
 use super::answer::{End, Journey, Moving, Name, Question, Stage, Way, protocol};
 use super::nat::{self, Translation, ask};
+use super::policy::{self, Decided, Decision};
 use super::route::{Leads, is_own, leads, told};
 use crate::base::date::Date;
 use crate::translate;
 use crate::views::snapshot::{Flow, Snapshot};
-use hubward_config::acl::{Decision, decide};
+use hubward_config::acl::{self, decide};
 use hubward_config::model::{Config, EntryTerms, Interface, MapEntry, Moment, NatSide, SourceCheck};
 use hubward_proto::flow::selector;
 use hubward_proto::path::Encapsulation;
@@ -101,11 +102,17 @@ impl<'s> Look<'s> {
         let inside = arrival.interface.is_some_and(|one| one.nat == Some(NatSide::Inside));
         let outside = arrival.interface.is_some_and(|one| one.nat == Some(NatSide::Outside));
         self.coming(packet, outside, of, stages);
-        let (interface, says, line) = match self.route(packet, stages)? {
-            Ok(found) => found,
-            Err(end) => return Some(end),
+        let interface = match self.by_policy(packet, &arrival, stages)? {
+            Some(interface) => Some(interface),
+            None => {
+                let (interface, says, line) = match self.route(packet, stages)? {
+                    Ok(found) => found,
+                    Err(end) => return Some(end),
+                };
+                stages.add(Name::Route, says, line, true);
+                interface
+            }
         };
-        stages.add(Name::Route, says, line, true);
         let goes_outside = interface.is_some_and(|one| one.nat == Some(NatSide::Outside));
         let by = interface.map_or_else(String::new, |one| one.name.clone());
         let came = packet.clone();
@@ -306,6 +313,52 @@ impl<'s> Look<'s> {
             packet.destination_port = port;
             stages.add(Name::Nat, format!("the static translation leads to {local}"), Some(line), true);
         }
+    }
+
+    /// The interface by which policy routing leads it; `Some(None)`: the routes decide. `None`: it is
+    /// dropped.
+    fn by_policy(
+        &self,
+        packet: &Moving,
+        arrival: &Arrival<'s>,
+        stages: &mut Stages,
+    ) -> Option<Option<&'s Interface>> {
+        let map = match arrival.own {
+            true => self.config.local_policy.as_ref(),
+            false => arrival.interface.and_then(|one| one.policy.as_ref()),
+        };
+        let to = packet.destination;
+        let of_broadcast = |net: &Ipv4Net| net.prefix_len() < 31 && net.broadcast() == to;
+        let broadcast = self.snapshot.interfaces.iter().any(|one| one.net.iter().any(of_broadcast));
+        // what a router takes itself is not routed by policy
+        let taken = broadcast || to.is_multicast() || to.is_broadcast() || to.is_loopback();
+        let Some(map) = map.filter(|_| !taken && !to.is_unspecified() && !is_own(self.snapshot, to)) else {
+            return Some(None);
+        };
+        let Decided { way, says, line } = policy::decide(self.snapshot, map, packet, self.moment);
+        stages.add(Name::PolicyRouting, says, line, way != Decision::Dropped);
+        match way {
+            Decision::Dropped => None,
+            Decision::Routes => Some(None),
+            Decision::By(name) => {
+                let interface = self.config.interfaces.iter().find(|one| one.name == name);
+                if interface.is_some_and(|one| self.is_of_another_map(packet, one)) {
+                    let says = format!("a crypto map may protect it, and the routes do not lead by {name}");
+                    stages.add(Name::CryptoMap, says, None, false);
+                    return None;
+                }
+                Some(interface)
+            }
+        }
+    }
+
+    /// Whether a packet that a decision leads to a crypto interface may be protected, while the routes
+    /// lead to another one, whose map the data plane would ask.
+    fn is_of_another_map(&self, packet: &Moving, interface: &Interface) -> bool {
+        let bearers = self.config.interfaces.iter().filter(|one| one.crypto_map.is_some()).count();
+        let same =
+            matches!(leads(self.snapshot, packet.destination), Leads::By(by, _) if by == interface.name);
+        interface.crypto_map.is_some() && bearers > 1 && !same && self.tunnel(packet).is_some()
     }
 
     /// The interface by which it leaves; `Err`: it does not leave. `None`: it is dropped.
@@ -520,7 +573,9 @@ impl<'s> Look<'s> {
                     let Some(list) = self.config.acls.iter().find(|list| list.name == *name) else {
                         continue;
                     };
-                    if let Decision::By(line, true) = decide(self.config, list, &packet.packet(self.moment)) {
+                    if let acl::Decision::By(line, true) =
+                        decide(self.config, list, &packet.packet(self.moment))
+                    {
                         let entry = format!("{} {}", map.name, entry.sequence);
                         return Some(Tunnel { entry, line: Some(line.line), flow: None, terms: Some(terms) });
                     }
