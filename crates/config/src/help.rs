@@ -515,7 +515,7 @@ const HELP: &[(&str, &str)] = &[
     ("pfs", "Perfect forward secrecy"),
     ("pim", "Protocol Independent Multicast"),
     ("ping", "Send echoes"),
-    ("policy", "Protection suite for ISAKMP"),
+    ("policy", "Protection suite for ISAKMP, or policy routing"),
     ("pool", "A pool of addresses"),
     ("port", "Port"),
     ("pre-share", "Pre-shared key"),

@@ -413,6 +413,12 @@ ip access-list extended OUTSIDE-IN
  deny ip any any log
 access-list 1 permit 10.1.1.0 0.0.0.255
 access-list 2 permit 10.2.0.0 0.0.255.255
+access-list 3 permit 172.16.10.0 0.0.0.255
+route-map DMZ permit 10
+ match ip address 3
+ set ip next-hop 203.0.113.9
+interface GigabitEthernet0/2
+ ip policy route-map DMZ
 ";
     let mut router = snapshot(
         &[translations::tests::CONFIG, filters].concat(),
@@ -426,6 +432,7 @@ access-list 2 permit 10.2.0.0 0.0.255.255
     let list = router.parsed.config.acls.iter().find(|list| list.name == "OUTSIDE-IN").unwrap();
     let counters = counter::names(list).into_iter().flatten();
     let counted = counters.zip([1, 0, 1234]);
+    let counted = counted.chain([(counter::of_entry("DMZ", 10), 17)]);
     router.filtered =
         counted.map(|(name, packets)| (name, Counted { packets, bytes: packets * 60 })).collect();
     router

@@ -51,12 +51,14 @@ const WITH_OPTIONS: &[&str] = &[
     "show ip nat translations tcp",
     "show ip nat translations udp verbose",
     "show ip nat translations icmp",
+    "show route-map DMZ",
     "why packet 10.1.1.10 10.2.2.10",
     "why packet 10.1.1.10 198.51.100.77 tcp 80 from 1024 established",
     "why packet 198.51.100.77 10.1.1.10 udp 53",
     "why packet 10.2.2.10 10.1.1.10 icmp",
     "why packet 198.51.100.77 10.48.67.181 esp",
     "why packet 10.9.9.9 224.0.0.5 protocol 89",
+    "why packet 172.16.10.10 198.51.100.77 udp 53",
 ];
 
 /// Its text names this machine.
@@ -85,7 +87,7 @@ fn outputs() -> BTreeMap<PathBuf, String> {
                 continue;
             }
             // and a router where packets are filtered and translated
-            let of_router = ["access-lists", " nat ", "why packet"];
+            let of_router = ["access-lists", " nat ", "ip policy", "route-map", "why packet"];
             if name == "router" && !of_router.iter().any(|part| command.contains(part)) {
                 continue;
             }

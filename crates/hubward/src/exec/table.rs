@@ -4,8 +4,8 @@
 
 use super::{
     debug, lockout, manage, ping, show_acl, show_config, show_engine, show_failures, show_guard,
-    show_interface, show_ipsec, show_isakmp, show_isakmp_config, show_map, show_nat, show_pool, show_route,
-    show_session, show_system, show_weak, why_packet,
+    show_interface, show_ipsec, show_isakmp, show_isakmp_config, show_map, show_nat, show_policy, show_pool,
+    show_route, show_session, show_system, show_weak, why_packet,
 };
 use crate::exec::command::{Arguments, Caller, Context, Output};
 use crate::manage::desk::{Answers, Desk, Outcome, PRIVILEGED, Refusal};
@@ -144,9 +144,11 @@ pub(crate) const ROWS: &[Row] = &[
     show("show ip local pool [<name>]", 1, show_pool::pools),
     show("show ip nat statistics", 1, show_nat::statistics),
     show("show ip nat translations [icmp|tcp|udp] [verbose]", 1, show_nat::table),
+    show("show ip policy", 1, show_policy::policies),
     show("show ip route", 1, show_route::route),
     show("show logging", 1, show_system::logging),
     show("show privilege", 1, show_system::privilege),
+    show("show route-map [<name>]", 1, show_policy::route_maps),
     show("show running-config [interface <IF:interface> [<UNIT:unit>]]", PRIVILEGED, show_config::running),
     show("show startup-config", PRIVILEGED, show_config::startup),
     show("show users", 1, show_system::users),
