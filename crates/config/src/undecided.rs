@@ -2,8 +2,11 @@
 //! says more than is implemented: they stop the start.
 
 use crate::document::Class;
-use crate::model::{Config, NatRule, NatSelect, RouteMap, RouteMapEntry, RouteMatch, RouteSet};
+use crate::model::{
+    Config, InterfaceKind, NatRule, NatSelect, RouteMap, RouteMapEntry, RouteMatch, RouteSet,
+};
 use crate::parsed::Parsed;
+use crate::policy_routing;
 use crate::verdict::lines::{Block, Spelled, blocks};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,8 +19,7 @@ pub(crate) fn maps_in_use(config: &Config) -> BTreeSet<&str> {
         },
         NatRule::Static(rule) => rule.route_map.as_ref(),
     });
-    let routed = config.interfaces.iter().filter_map(|interface| interface.policy.as_ref());
-    translated.chain(routed).chain(&config.local_policy).map(String::as_str).collect()
+    translated.map(String::as_str).chain(policy_routing::names(config)).collect()
 }
 
 /// What policy routing sets in packets: they are routed without it all the same.
@@ -52,11 +54,29 @@ fn of_routing(map: &RouteMap) -> Option<String> {
         });
         let sets = entry.sets.iter().filter(|_| entry.permit).find_map(|one| match one {
             // `set vrf` is told where it stands
-            RouteSet::Other(text) if marks(one).is_none() && !text.starts_with("vrf ") => Some(text),
+            RouteSet::Other(text) if marks(one).is_none() && !text.starts_with("vrf ") => Some(text.clone()),
+            // packets would come in again by it
+            RouteSet::Interface(names) => loops(names).map(|name| format!("interface {name}")),
+            RouteSet::DefaultInterface(names) => loops(names).map(|name| format!("default interface {name}")),
             _ => None,
         });
         let unknown = unknown.map(|text| says(map, entry, "match", &text));
-        unknown.or_else(|| sets.map(|text| says(map, entry, "set", text)))
+        unknown.or_else(|| sets.map(|text| says(map, entry, "set", &text)))
+    })
+}
+
+fn loops(names: &[String]) -> Option<&String> {
+    names.iter().find(|name| InterfaceKind::of(name) == InterfaceKind::Loopback)
+}
+
+/// Why there are more decisions than packets can be marked with.
+fn too_many(config: &Config) -> Option<String> {
+    let count = policy_routing::decisions(config).collect::<BTreeSet<_>>().len();
+    (count > policy_routing::MOST).then(|| {
+        format!(
+            "the route maps of policy routing decide in {count} different ways: Hubward can tell {} apart",
+            policy_routing::MOST
+        )
     })
 }
 
@@ -94,8 +114,10 @@ pub(crate) fn lines(parsed: &Parsed, unused: impl Fn(&Block<'_>) -> bool) -> BTr
             out.insert(line.line, format!("`{}` translates addresses, and {why}", line.front()));
         }
     }
+    let too_many = too_many(config);
     let mut route = |line: &Spelled<'_>, name: Option<&str>| {
-        let why = name.and_then(|name| maps.get(name)).and_then(|map| of_routing(map));
+        let map = name.and_then(|name| maps.get(name));
+        let why = map.and_then(|map| of_routing(map).or_else(|| too_many.clone()));
         if let Some(why) = why.filter(|_| line.class == Class::Implemented) {
             out.insert(line.line, format!("`{}` routes by policy, and {why}", line.front()));
         }
@@ -156,8 +178,18 @@ mod tests {
             (format!("{nat}{}", entry(" match interface FastEthernet0/0\n set metric 5\n")), None),
             // a line that is not understood may have been a condition
             (format!("{nat}{}", entry(" mtach length 5 9\n")), Some((1, "`match mtach length 5 9`"))),
-            // a policy is told as not done, whatever its route map says
-            (format!("{local}{}", entry(" set ip next-hop recursive 10.1.1.1\n")), None),
+            (
+                format!("{local}{}", entry(" set ip next-hop recursive 10.1.1.1\n")),
+                Some((1, "`set ip next-hop recursive 10.1.1.1`")),
+            ),
+            (
+                format!("{policy}{}", entry(" set default interface Null0 Loopback0\n")),
+                Some((2, "`set default interface Loopback0`")),
+            ),
+            (
+                format!("{policy}{}", entry(" match interface FastEthernet0/0\n")),
+                Some((2, "`match interface")),
+            ),
             (format!("{policy}{}", entry(" set ip next-hop 10.1.1.1\n")), None),
             (format!("{policy}{}", entry(" match length 5 9\n set interface Null0\n")), None),
             (format!("{policy}{}", entry(" set ip precedence 5\n")), None),
@@ -185,9 +217,20 @@ mod tests {
             told.map(|told| (told.line, told.code)).collect::<Vec<_>>()
         };
         assert_eq!(told(map), [(1, Code::Inert)]);
-        assert_eq!(
-            told(&format!("{map}interface FastEthernet0/0\n ip policy route-map R\n")),
-            [(5, Code::Forwarding)]
-        );
+        assert_eq!(told(&format!("{map}interface FastEthernet0/0\n ip policy route-map R\n")), []);
+    }
+
+    #[test]
+    fn more_ways_than_marks_stop_the_start() {
+        let hops = |count: u8| {
+            let entry = |hop| format!("route-map R permit {hop}\n set ip next-hop 10.1.1.{hop} 10.1.2.1\n");
+            (1..=count).map(entry).collect::<String>()
+        };
+        let policy = "interface FastEthernet0/0\n ip policy route-map R\n";
+        assert_eq!(stops(&format!("{policy}{}", hops(255))), []);
+        let one_more = "route-map S permit 10\n set interface Null0\nip local policy route-map S\n";
+        let found = stops(&format!("{policy}{}{one_more}", hops(255)));
+        assert!(found.iter().all(|(_, why)| why.contains("256 different ways")), "{found:?}");
+        assert_eq!(found.len(), 2, "both lines: {found:?}");
     }
 }

@@ -11,8 +11,6 @@ use crate::model::{
     Addressing, DirectedBroadcast, Encapsulation, Interface, InterfaceKind, NatSide, SourceCheck,
 };
 
-/// What a route map of a policy would do.
-const BY_POLICY: Option<Fate> = Some(Fate::Forwarding("routes by policy"));
 const NO_HARDWARE: Fate = Fate::Inert("belongs to hardware that Linux manages");
 
 pub(super) const ROWS: &[Row] = &[
@@ -385,14 +383,12 @@ fn adjust_mss(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
 fn policy(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     let map = fold.unless_no(given.string("route-map"));
     change(fold, |interface| interface.policy = map);
-    fold.fate = BY_POLICY.filter(|_| !fold.no);
     Ok(())
 }
 
 /// `ip local policy route-map MAP`: for the router's own packets.
 fn local_policy(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     fold.config.local_policy = fold.unless_no(given.string("route-map"));
-    fold.fate = BY_POLICY.filter(|_| !fold.no);
     Ok(())
 }
 

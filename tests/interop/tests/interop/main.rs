@@ -35,6 +35,7 @@ mod negative;
 mod openssh;
 mod pace;
 mod path_mtu;
+mod policy_routing;
 mod privileges;
 mod rekey;
 mod reload;
@@ -124,6 +125,7 @@ fn main() {
         ("headquarters", headquarters::CASES),
         ("site", site::CASES),
         ("site_changes", site_changes::CASES),
+        ("policy_routing", policy_routing::CASES),
         ("crash", crash::CASES),
         ("restart", restart::CASES),
         ("loss", loss::CASES),
