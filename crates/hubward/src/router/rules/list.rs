@@ -391,7 +391,7 @@ fn run(pieces: &[Piece]) -> usize {
 }
 
 /// Boxes near a new one that are compared with it; where there are more, another map begins.
-const NEAR: usize = 64;
+const NEAR: usize = 256;
 
 /// First and last value of a key.
 type Bounds = (u32, u32);
@@ -404,36 +404,45 @@ fn bounds(ask: &Match) -> [Bounds; 3] {
         Side::Any | Side::Bits(..) => (0, u32::MAX),
     };
     let port = ask.destination_ports.first().map_or((0, u32::MAX), |(a, b)| (u32::from(*a), u32::from(*b)));
-    // what distinguishes most lines comes first
-    match ask.source {
-        Side::Any => [side(&ask.destination), port, (0, 0)],
-        _ => [side(&ask.source), side(&ask.destination), port],
-    }
+    [side(&ask.source), side(&ask.destination), port]
 }
 
-/// Boxes that do not meet. They are found by their first key, and compared where those are near.
+/// Boxes that do not meet. They are found by any of their keys, and compared where they are near by
+/// that which tells most of them apart.
 #[derive(Default)]
-struct Overlaps {
-    by_source: BTreeMap<Bounds, Vec<[Bounds; 3]>>,
+struct Overlaps([Near; 3]);
+
+/// Boxes by one of their keys.
+#[derive(Default)]
+struct Near {
+    boxes: BTreeMap<Bounds, Vec<[Bounds; 3]>>,
     widest: u32,
+}
+
+impl Near {
+    fn to(&self, key: Bounds) -> impl Iterator<Item = &[Bounds; 3]> + Clone {
+        // what begins earlier than the widest is long cannot reach it
+        let from = (key.0.saturating_sub(self.widest), 0);
+        self.boxes.range(from..=(key.1, u32::MAX)).flat_map(|(_, boxes)| boxes)
+    }
 }
 
 impl Overlaps {
     fn add(&mut self, new: [Bounds; 3]) {
-        let [source, ..] = new;
-        self.widest = self.widest.max(source.1 - source.0);
-        self.by_source.entry(source).or_default().push(new);
+        for (near, key) in self.0.iter_mut().zip(new) {
+            near.widest = near.widest.max(key.1 - key.0);
+            near.boxes.entry(key).or_default().push(new);
+        }
     }
 
     fn meets(&self, new: &[Bounds; 3]) -> bool {
-        let [source, ..] = new;
-        // what begins earlier than the widest is long cannot reach it
-        let from = (source.0.saturating_sub(self.widest), 0);
-        let near = self.by_source.range(from..=(source.1, u32::MAX)).flat_map(|(_, boxes)| boxes);
+        let few = self.0.iter().zip(new).find_map(|(near, key)| {
+            let near = near.to(*key);
+            near.clone().nth(NEAR).is_none().then_some(near)
+        });
         // so many are not compared that a long list would cost more than it gains
-        near.clone().nth(NEAR).is_some()
-            || near
-                .into_iter()
-                .any(|old| old.iter().zip(new).all(|(old, new)| old.0 <= new.1 && new.0 <= old.1))
+        few.is_none_or(|mut near| {
+            near.any(|old| old.iter().zip(new).all(|(old, new)| old.0 <= new.1 && new.0 <= old.1))
+        })
     }
 }
