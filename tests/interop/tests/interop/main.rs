@@ -48,6 +48,7 @@ mod site_changes;
 mod soak;
 mod spoke_dhcp;
 mod terminal;
+mod translation;
 mod why;
 
 use std::sync::Arc;
@@ -124,6 +125,7 @@ fn main() {
         ("headquarters", headquarters::CASES),
         ("site", site::CASES),
         ("site_changes", site_changes::CASES),
+        ("translation", translation::CASES),
         ("crash", crash::CASES),
         ("restart", restart::CASES),
         ("loss", loss::CASES),
