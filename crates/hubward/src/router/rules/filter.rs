@@ -101,8 +101,11 @@ fn source_check(site: &Site<'_>, lists: &mut Lists<'_>, place: usize, check: &So
     let mut fails = vec![fails.to_owned()];
     if !check.allow_default {
         let known = ranges::disjoint(known_networks(site).into_iter().map(ranges::of));
-        let known = packets::set(known.into_iter().map(ranges::told));
-        fails.push(if known.is_empty() { String::new() } else { format!("ip saddr != {known}") });
+        // without any, nothing is known
+        fails.push(match known.as_slice() {
+            [] => String::new(),
+            known => format!("ip saddr != {}", packets::set(known.iter().copied().map(ranges::told))),
+        });
     }
     let permitted = check.list.as_ref().and_then(|name| {
         let stop = format!("forged_{place}");

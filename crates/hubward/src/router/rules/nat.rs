@@ -97,10 +97,12 @@ fn untracked(site: &Site<'_>, chains: &mut Vec<String>) {
 /// answers of its global address to who has called its own through a tunnel.
 fn leaks(site: &Site<'_>, left: Vec<String>, (inside, outside): (&str, &str), chains: &mut Vec<String>) {
     let globals = ranges::disjoint(globals(site));
-    let globals = packets::set(globals.into_iter().map(ranges::told));
-    // an address that is seen outside may be seen outside
     let mut rules = Vec::new();
-    rules.extend((!globals.is_empty()).then(|| format!("ip saddr {globals} return")));
+    if !globals.is_empty() {
+        // an address that is seen outside may be seen outside
+        let globals = packets::set(globals.into_iter().map(ranges::told));
+        rules.push(format!("ip saddr {globals} return"));
+    }
     rules.extend(left);
     chains.push(chain("untranslated", &rules));
     let mut rules = vec![format!("iifname {inside} oifname {outside} {OF_NONE} jump untranslated")];

@@ -130,6 +130,17 @@ fn taken() -> u64 {
     text.split(' ').next().and_then(|word| word.parse::<u64>().ok()).unwrap() / 1000
 }
 
+/// nftables takes no empty set: before DHCP has given an address, there are no addresses.
+#[test]
+fn without_an_address_no_set_is_empty() {
+    let text = "interface GigabitEthernet0/0\n ip address dhcp\n ip nat outside\n ip verify unicast source reachable-via rx\n\
+                interface GigabitEthernet0/1\n ip nat inside\n\
+                ip nat inside source list 1 interface GigabitEthernet0/0 overload\naccess-list 1 permit 10.1.0.0 0.0.255.255\n";
+    let made = of(text, noon(0)).text;
+    assert!(made.contains("  chain untranslated {\n    jump leaves_0\n"), "{made}");
+    assert!(made.contains("    fib saddr . mark . iif oif missing drop\n    drop\n"), "{made}");
+}
+
 /// A line keeps its counter when lines around it come, go or are renumbered.
 #[test]
 fn a_line_keeps_its_counter() {
