@@ -128,11 +128,13 @@ fn of_no_connection(lab: &Lab) -> Result<()> {
         tcp(0, 40_005),
     ];
     packets(&net.lan, &strange)?;
+    let sent = lan.fields(&format!("ip.src == {HQ_HOST} && ip.dst == {UNPROTECTED}"), ["ip.proto"])?;
+    ensure!(sent.len() >= strange.len(), "the inside host has sent {sent:?}");
+    let left = private(&wire)?;
+    ensure!(left.is_empty(), "of no connection, with a private address: {left:?}");
     // one that began outside, at an address that is not to be seen there
     net.inet.ip(&format!("route add 10.1.1.0/24 via {HQ}"))?;
     stays_shut(&net.inet, HQ_HOST, 80)?;
-    let sent = lan.fields(&format!("ip.src == {HQ_HOST} && ip.dst == {UNPROTECTED}"), ["ip.proto"])?;
-    ensure!(sent.len() >= strange.len(), "the inside host has sent {sent:?}");
     let answers = lan.fields("tcp.flags.syn == 1 && tcp.flags.ack == 1 && tcp.srcport == 80", ["ip.dst"])?;
     ensure!(!answers.is_empty(), "the inside host has not answered what came from outside");
     // what is as it should be passes, in fragments too
