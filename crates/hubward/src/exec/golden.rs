@@ -85,7 +85,7 @@ fn outputs() -> BTreeMap<PathBuf, String> {
                 continue;
             }
             // and a router where packets are filtered and translated
-            let of_router = ["access-lists", " nat ", "why packet"];
+            let of_router = ["access-lists", " nat ", "show ip interface", "why packet"];
             if name == "router" && !of_router.iter().any(|part| command.contains(part)) {
                 continue;
             }
