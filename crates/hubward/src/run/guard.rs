@@ -11,6 +11,7 @@ use crate::guard::{Guard, View, ranges};
 use crate::machine::faces::{Cards, Faces, Kinds};
 use crate::machine::view::Names;
 use crate::router;
+use crate::run::running::{Running, running};
 use anyhow::{Context as _, bail};
 use hubward_config::model::Config;
 use hubward_config::verdict::leave_out;
@@ -104,6 +105,11 @@ fn set(arguments: &crate::run::arguments::Arguments) -> anyhow::Result<View> {
 pub(crate) fn release(socket: &Path) -> anyhow::Result<ExitCode> {
     if UnixStream::connect(socket).is_ok() {
         bail!("Hubward is running and keeps its guard in place; stop it first (systemctl stop hubward)");
+    }
+    // with another control socket, or before it has one
+    if let Some(Running { process, client }) = running() {
+        let (who, stop) = if client { ("a VPN client", "end") } else { ("Hubward", "stop") };
+        bail!("{who} is running as process {process} and keeps its guard in place; {stop} it first");
     }
     let filters = Nftables::open()?;
     let mut told = None;
