@@ -45,6 +45,7 @@ mod scene;
 mod shows;
 mod site;
 mod site_changes;
+mod site_shown;
 mod soak;
 mod spoke_dhcp;
 mod terminal;
@@ -124,6 +125,7 @@ fn main() {
         ("headquarters", headquarters::CASES),
         ("site", site::CASES),
         ("site_changes", site_changes::CASES),
+        ("site_shown", site_shown::CASES),
         ("crash", crash::CASES),
         ("restart", restart::CASES),
         ("loss", loss::CASES),
