@@ -1,5 +1,6 @@
 //! Whether a gateway or a client runs in this network namespace, wherever its control socket is.
 
+use std::ffi::OsStr;
 use std::fs::read_link;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -30,10 +31,15 @@ pub(super) fn running() -> Option<Running> {
 /// Whether a command line is that of a client and not of a gateway; `None`: it is of neither.
 fn is_client(words: &[u8]) -> Option<bool> {
     let mut words = words.split(|byte| *byte == 0);
-    let program = Path::new(std::ffi::OsStr::from_bytes(words.next()?)).file_name()?;
-    match (program.as_bytes(), words.next()?) {
-        (b"hubward", b"run") => Some(false),
-        (b"hubward", b"client") => Some(true),
+    let program = Path::new(OsStr::from_bytes(words.next()?)).file_name()?;
+    // a copy of this program may have another name
+    let own = std::env::current_exe().ok();
+    if program != "hubward" && own.as_deref().and_then(Path::file_name) != Some(program) {
+        return None;
+    }
+    match words.next()? {
+        b"run" => Some(false),
+        b"client" => Some(true),
         _ => None,
     }
 }
