@@ -95,7 +95,7 @@ fn source_check(
     let permitted = check.list.as_ref().and_then(|name| {
         let pass = format!("pass_{}", interface.number);
         lists.chains.push(chain(&pass, &["accept".to_owned()]));
-        lists.chain(name, Use::Select { then: pass })
+        lists.chain(name, Use::Except { then: pass })
     });
     for fail in fails {
         rules.extend(permitted.as_ref().map(|list| format!("{fail} jump {list}")));

@@ -23,6 +23,11 @@ pub(super) enum Use {
         /// The other chain.
         then: String,
     },
+    /// The same, and it is counted: what a filter would drop, and an exception lets pass.
+    Except {
+        /// The other chain.
+        then: String,
+    },
     /// What the list permits returns; the rest continues in this chain. Nothing is counted.
     Unless(String),
 }
@@ -125,7 +130,7 @@ impl<'c> Lists<'c> {
             // the line that every list ends with
             Use::Input | Use::Fragments => Some(format!("goto {REFUSE}")),
             Use::Output => Some("drop".to_owned()),
-            Use::Select { .. } => None,
+            Use::Select { .. } | Use::Except { .. } => None,
             Use::Unless(next) => Some(format!("goto {next}")),
         });
         self.chains.push(text::chain(&chain, &rules));
@@ -133,16 +138,16 @@ impl<'c> Lists<'c> {
     }
 
     fn pieces(&mut self, list: &'c Acl, of: &Use) -> Vec<Piece> {
-        let counts = matches!(of, Use::Input | Use::Output | Use::Fragments);
+        let counts = matches!(of, Use::Input | Use::Output | Use::Fragments | Use::Except { .. });
         let names = counter::names(list);
         let mut pieces = Vec::new();
         for (entry, name) in list.entries.iter().zip(names) {
             let verdict = |permit: bool| match (of, permit) {
-                (Use::Select { then, .. }, true) => format!("goto {then}"),
+                (Use::Select { then } | Use::Except { then }, true) => format!("goto {then}"),
                 (Use::Unless(next), false) => format!("goto {next}"),
                 (Use::Output, false) => "drop".to_owned(),
                 (Use::Input | Use::Fragments, false) => format!("goto {REFUSE}"),
-                (_, true) | (Use::Select { .. }, false) => "return".to_owned(),
+                (_, true) | (Use::Select { .. } | Use::Except { .. }, false) => "return".to_owned(),
             };
             let counter = name.filter(|_| counts);
             let piece = |ask, before, permit| Piece {
@@ -187,12 +192,12 @@ impl<'c> Lists<'c> {
     /// What a line asks, for a use; `None`: it is not known.
     fn asks(&self, rule: &AclRule, of: &Use) -> Option<Vec<Match>> {
         let unknown = match of {
-            Use::Select { .. } | Use::Unless(_) => Unknown::Closed,
+            Use::Select { .. } | Use::Except { .. } | Use::Unless(_) => Unknown::Closed,
             Use::Input | Use::Output | Use::Fragments if rule.permit => Unknown::Narrower,
             Use::Input | Use::Output | Use::Fragments => Unknown::Wider,
         };
         match of {
-            Use::Input | Use::Output | Use::Select { .. } | Use::Unless(_) => {
+            Use::Input | Use::Output | Use::Select { .. } | Use::Except { .. } | Use::Unless(_) => {
                 of_line(self.config, rule, self.moment, unknown)
             }
             Use::Fragments => {
@@ -306,7 +311,9 @@ fn closing(of: &Use, permit: bool, piece: impl Fn(Match, Vec<String>, bool) -> P
     let all = piece(Match::everything(), Vec::new(), false);
     match of {
         Use::Input | Use::Output | Use::Fragments => (!permit).then_some(all),
-        Use::Select { .. } | Use::Unless(_) => Some(Piece { verdict: "drop".to_owned(), ..all }),
+        Use::Select { .. } | Use::Except { .. } | Use::Unless(_) => {
+            Some(Piece { verdict: "drop".to_owned(), ..all })
+        }
     }
 }
 
