@@ -44,6 +44,7 @@ mod rows;
 mod scene;
 mod shows;
 mod site;
+mod site_boot;
 mod site_changes;
 mod site_shown;
 mod soak;
@@ -126,6 +127,7 @@ fn main() {
         ("site", site::CASES),
         ("site_changes", site_changes::CASES),
         ("site_shown", site_shown::CASES),
+        ("site_boot", site_boot::CASES),
         ("crash", crash::CASES),
         ("restart", restart::CASES),
         ("loss", loss::CASES),

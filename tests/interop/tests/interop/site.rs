@@ -185,7 +185,7 @@ fn permitted() -> BTreeSet<String> {
     all
 }
 
-fn scanned(net: &Net) -> Result<Found> {
+pub(crate) fn scanned(net: &Net) -> Result<Found> {
     let found = scan::scan(&net.hq, &net.client, CLIENT, &[HQ, WEB])?;
     ensure!(found.passes == permitted(), "{:?} passes, {:?} is permitted", found.passes, permitted());
     ping::answered(&net.client, HQ, 1)?;
