@@ -243,6 +243,7 @@ pub(super) fn snapshot(config: &str, interfaces: Vec<InterfaceView>) -> Snapshot
         in_use: BTreeSet::new(),
         hits: BTreeMap::new(),
         filtered: BTreeMap::new(),
+        reflexive: BTreeMap::new(),
         translations: translations::View { connections: Some(Listing::default()), ..Default::default() },
         links: interfaces.iter().filter_map(|view| Some((view.index?, view.name.clone()))).collect(),
         routes: connected.collect(),
@@ -413,6 +414,11 @@ ip access-list extended OUTSIDE-IN
  deny ip any any log
 access-list 1 permit 10.1.1.0 0.0.0.255
 access-list 2 permit 10.2.0.0 0.0.255.255
+object-group network BRANCHES
+ host 10.2.0.1
+ 10.3.0.0 255.255.0.0
+time-range WORK
+ periodic weekdays 8:00 to 17:00
 interface GigabitEthernet0/0
  ip access-group OUTSIDE-IN in
  ip verify unicast reverse-path 1

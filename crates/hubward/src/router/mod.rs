@@ -5,6 +5,7 @@
 
 pub(crate) mod boot;
 pub(crate) mod log;
+pub(crate) mod reflexive;
 pub(crate) mod rules;
 pub(crate) mod translations;
 

@@ -25,6 +25,7 @@ pub(crate) const CASES: &[Case] = &[
     case("the_log_tells_the_first_packet_at_once_and_the_rest_after_five_minutes", NEEDS, log),
     case("hit_counts_are_of_the_lines_that_decided", NEEDS, counts),
     case("translations_are_those_of_the_connections", NEEDS, translations),
+    case("a_reflexive_list_shows_who_may_answer", NEEDS, reflexive),
 ];
 
 const GRE: u8 = 47;
@@ -373,5 +374,51 @@ fn log(lab: &Lab) -> Result<()> {
     std::thread::sleep(secs(2));
     let (flood, took) = (told(&hq).len() - lines.len(), before.elapsed().as_secs() as usize + 1);
     ensure!((100..=100 + 100 * took).contains(&flood), "{flood} lines of a flood in {took} seconds");
+    Ok(())
+}
+
+/// The headquarters with a list that opens ways for answers, and nothing else that would let them in.
+fn reflexive(lab: &Lab) -> Result<()> {
+    let net = Net::build(lab)?;
+    let lines = "ip access-list extended OUT\n permit tcp any any reflect ANSWERS timeout 120\n permit udp any any reflect ANSWERS\n permit icmp any any reflect ANSWERS\n permit ip any any\n";
+    let outside = "ip access-list extended OUTSIDE-IN\n";
+    let config = edit(&example("hq-2911.cfg")?, outside, &format!("{lines}{outside} evaluate ANSWERS\n"))?;
+    let config = edit(&config, " permit icmp any any echo-reply\n", "")?;
+    let group = " ip access-group OUTSIDE-IN in\n";
+    let config = edit(&config, group, &format!("{group} ip access-group OUT out\n"))?;
+    let hq = start(lab, "hq", &net.hq, &config, &[])?;
+    let _server = Echo::start(&net.inet, 7007)?;
+    let entries = || -> Result<Vec<String>> {
+        let text = hq.exec("show access-lists ANSWERS")?;
+        Ok(text.lines().skip(1).map(|line| line.trim().to_owned()).collect())
+    };
+    ensure!(entries()?.is_empty(), "nobody has asked: {:?}", entries()?);
+    stays_shut(&net.inet, HQ, 7007)?;
+
+    let wire = Capture::start(lab, &net.inet, "to-hq")?;
+    ping::answered(&net.lan, UNPROTECTED, 3)?;
+    let mut talk = opens(&net.lan, UNPROTECTED, 7007)?;
+    talk.goes_on("through the hole that it made")?;
+    let count = |filter: &str| wire.fields(filter, ["frame.number"]).map(|frames| frames.len());
+    let ports = wire.fields("tcp.dstport == 7007 && ip.src == 198.51.100.2", ["tcp.srcport"])?;
+    let [port] = ports.first().context("no TCP outside")?;
+    let tcp = count(&format!("ip.addr == {UNPROTECTED} && tcp.port == 7007"))?;
+    let icmp = count(&format!("ip.addr == {UNPROTECTED} && icmp"))?;
+    let found = entries()?;
+    let expected = [
+        format!("permit icmp host {UNPROTECTED} host {HQ} ({icmp} matches) (time left "),
+        format!("permit tcp host {UNPROTECTED} eq 7007 host {HQ} eq {port} ({tcp} matches) (time left "),
+    ];
+    ensure!(
+        found.len() == 2 && found.iter().zip(&expected).all(|(line, start)| line.starts_with(start.as_str())),
+        "shown: {found:#?}\non the wire: {expected:#?}"
+    );
+    let left =
+        |line: &String| line.rsplit_once("left ").and_then(|(_, left)| left.strip_suffix(')')?.parse().ok());
+    let left: Vec<u32> = found.iter().filter_map(left).collect();
+    ensure!((290..=300).contains(&left[0]) && (110..=120).contains(&left[1]), "times left: {left:?}");
+    let told = hq.exec(&format!("why packet {HQ_HOST} {UNPROTECTED} udp 53 from 1024"))?;
+    let told: Vec<_> = told.split_whitespace().collect();
+    ensure!(told.join(" ").contains("opened by the packet that it answers, permits it"), "{told:?}");
     Ok(())
 }

@@ -255,17 +255,13 @@ impl<'c> Lists<'c> {
         if place.is_none() {
             self.reflexive.insert(name.to_owned());
         }
-        // the name may have characters that nftables refuses
-        let set = format!(
-            "reflexive_{:x}",
-            name.bytes().fold(0_u64, |hash, byte| hash.wrapping_mul(257).wrapping_add(byte.into()))
-        );
+        let set = reflexive_set(name);
         if place.is_none() {
             self.objects.push(format!(
-                "  set {set} {{\n    type inet_proto . ipv4_addr . inet_service . ipv4_addr . inet_service\n    flags dynamic,timeout\n    size 65535\n  }}\n"
+                "  set {set} {{\n    type inet_proto . ipv4_addr . inet_service . ipv4_addr . inet_service\n    flags dynamic,timeout\n    size 65535\n    counter\n  }}\n"
             ));
             self.objects.push(format!(
-                "  set {set}_other {{\n    type inet_proto . ipv4_addr . ipv4_addr\n    flags dynamic,timeout\n    size 65535\n  }}\n"
+                "  set {set}_other {{\n    type inet_proto . ipv4_addr . ipv4_addr\n    flags dynamic,timeout\n    size 65535\n    counter\n  }}\n"
             ));
         }
         set
@@ -303,6 +299,13 @@ impl<'c> Lists<'c> {
         ));
         format!("{protocol}counter name {} map @{name} {}", asks.join(" . "), first.verdict)
     }
+}
+
+/// The set of a reflexive list's entries, whose name may have characters that nftables refuses. That
+/// of protocols without ports ends with `_other`.
+pub(crate) fn reflexive_set(name: &str) -> String {
+    let hash = name.bytes().fold(0_u64, |hash, byte| hash.wrapping_mul(257).wrapping_add(byte.into()));
+    format!("reflexive_{hash:x}")
 }
 
 /// What becomes of packets that a line may concern of which not everything is known: a filter lets
