@@ -9,6 +9,7 @@
 
 use super::rules::{Here, Rules, TABLE, rules};
 use super::whole;
+use crate::machine::apply::is_plain;
 use crate::machine::faces::LOOPBACK;
 use anyhow::Context as _;
 use hubward_config::Parsed;
@@ -71,7 +72,9 @@ fn with_unknown(mut made: Rules, unknown: &[String], here: Here<'_>) -> Rules {
         return made;
     }
     let known: BTreeSet<&str> = here.names.values().map(String::as_str).chain(here.tun).collect();
-    let known = known.into_iter().chain([LOOPBACK]).map(|link| format!("\"{link}\""));
+    // what cannot be quoted is not known
+    let known = known.into_iter().filter(|link| is_plain(link)).chain([LOOPBACK]);
+    let known = known.map(|link| format!("\"{link}\""));
     let known = known.collect::<Vec<_>>().join(", ");
     made.text += &format!(
         "  chain unknown_links {{\n    type filter hook forward priority -145; policy accept;\n    iifname != {{ {known} }} drop\n    oifname != {{ {known} }} drop\n  }}\n"
