@@ -3,7 +3,9 @@
 //! transaction. It stays when the program ends, as the guard does: a filter that ends with its
 //! program would open what it closes.
 
+pub(crate) mod boot;
 pub(crate) mod log;
+pub(crate) mod reflexive;
 pub(crate) mod rules;
 pub(crate) mod translations;
 

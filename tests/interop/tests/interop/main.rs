@@ -44,7 +44,9 @@ mod rows;
 mod scene;
 mod shows;
 mod site;
+mod site_boot;
 mod site_changes;
+mod site_shown;
 mod soak;
 mod spoke_dhcp;
 mod terminal;
@@ -126,6 +128,8 @@ fn main() {
         ("site", site::CASES),
         ("site_changes", site_changes::CASES),
         ("translation", translation::CASES),
+        ("site_shown", site_shown::CASES),
+        ("site_boot", site_boot::CASES),
         ("crash", crash::CASES),
         ("restart", restart::CASES),
         ("loss", loss::CASES),

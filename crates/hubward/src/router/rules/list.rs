@@ -23,7 +23,8 @@ pub(super) enum Use {
         /// The other chain.
         then: String,
     },
-    /// What the list permits returns; the rest continues in this chain. Nothing is counted.
+    /// What the list permits returns, and is counted; the rest continues in this chain. So a filter
+    /// has exceptions.
     Unless(String),
 }
 
@@ -133,12 +134,12 @@ impl<'c> Lists<'c> {
     }
 
     fn pieces(&mut self, list: &'c Acl, of: &Use) -> Vec<Piece> {
-        let counts = matches!(of, Use::Input | Use::Output | Use::Fragments);
+        let counts = matches!(of, Use::Input | Use::Output | Use::Fragments | Use::Unless(_));
         let names = counter::names(list);
         let mut pieces = Vec::new();
         for (entry, name) in list.entries.iter().zip(names) {
             let verdict = |permit: bool| match (of, permit) {
-                (Use::Select { then, .. }, true) => format!("goto {then}"),
+                (Use::Select { then }, true) => format!("goto {then}"),
                 (Use::Unless(next), false) => format!("goto {next}"),
                 (Use::Output, false) => "drop".to_owned(),
                 (Use::Input | Use::Fragments, false) => format!("goto {REFUSE}"),
@@ -250,17 +251,13 @@ impl<'c> Lists<'c> {
         if place.is_none() {
             self.reflexive.insert(name.to_owned());
         }
-        // the name may have characters that nftables refuses
-        let set = format!(
-            "reflexive_{:x}",
-            name.bytes().fold(0_u64, |hash, byte| hash.wrapping_mul(257).wrapping_add(byte.into()))
-        );
+        let set = reflexive_set(name);
         if place.is_none() {
             self.objects.push(format!(
-                "  set {set} {{\n    type inet_proto . ipv4_addr . inet_service . ipv4_addr . inet_service\n    flags dynamic,timeout\n    size 65535\n  }}\n"
+                "  set {set} {{\n    type inet_proto . ipv4_addr . inet_service . ipv4_addr . inet_service\n    flags dynamic,timeout\n    size 65535\n    counter\n  }}\n"
             ));
             self.objects.push(format!(
-                "  set {set}_other {{\n    type inet_proto . ipv4_addr . ipv4_addr\n    flags dynamic,timeout\n    size 65535\n  }}\n"
+                "  set {set}_other {{\n    type inet_proto . ipv4_addr . ipv4_addr\n    flags dynamic,timeout\n    size 65535\n    counter\n  }}\n"
             ));
         }
         set
@@ -300,13 +297,22 @@ impl<'c> Lists<'c> {
     }
 }
 
+/// The set of a reflexive list's entries, whose name may have characters that nftables refuses. That
+/// of protocols without ports ends with `_other`.
+pub(crate) fn reflexive_set(name: &str) -> String {
+    let hash = name.bytes().fold(0_u64, |hash, byte| hash.wrapping_mul(257).wrapping_add(byte.into()));
+    format!("reflexive_{hash:x}")
+}
+
 /// What becomes of packets that a line may concern of which not everything is known: a filter lets
 /// nothing through by it, and drops what it may deny; what it would choose is dropped.
 fn closing(of: &Use, permit: bool, piece: impl Fn(Match, Vec<String>, bool) -> Piece) -> Option<Piece> {
     let all = piece(Match::everything(), Vec::new(), false);
     match of {
         Use::Input | Use::Output | Use::Fragments => (!permit).then_some(all),
-        Use::Select { .. } | Use::Unless(_) => Some(Piece { verdict: "drop".to_owned(), ..all }),
+        Use::Select { .. } | Use::Unless(_) => {
+            Some(Piece { verdict: "drop".to_owned(), ..all })
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The stages of a packet's way, in the order in which this router does them.
 
 use super::answer::{End, Journey, Moving, Name, Question, Stage, Way, protocol};
-use super::nat::{self, Translation, ask};
+use super::nat::{self, Opened, Translation, ask, ask_knowing};
 use super::route::{Leads, is_own, leads, told};
 use crate::base::date::Date;
 use crate::translate;
@@ -18,6 +18,8 @@ struct Connection {
     /// The first packet as it came, and as it left.
     came: Moving,
     left: Moving,
+    /// What its lines with `reflect` know of it.
+    opened: Vec<Opened>,
 }
 
 /// The way of a packet, and of the answer to it.
@@ -29,11 +31,11 @@ pub(crate) fn journey(snapshot: &Snapshot, inner_again: bool, question: &Questio
         inner_again,
     };
     let came = Moving::of(question);
-    let (there, left) = look.way(came.clone(), None);
+    let (there, left, opened) = look.way(came.clone(), None);
     let arrives = matches!(there.end, End::Leaves { .. } | End::Protected { .. });
     let back = arrives.then(|| {
         let answer = left.answer();
-        look.way(answer, Some(&Connection { came, left })).0
+        look.way(answer, Some(&Connection { came, left, opened })).0
     });
     Journey { there, back }
 }
@@ -64,24 +66,31 @@ struct Tunnel<'s> {
 
 /// The stages so far.
 #[derive(Default)]
-struct Stages(Vec<Stage>);
+struct Stages {
+    found: Vec<Stage>,
+    /// What lines with `reflect` open for answers to this packet.
+    opens: Vec<Opened>,
+    /// What such lines opened for this packet.
+    opened: Vec<Opened>,
+}
 
 impl Stages {
     fn add(&mut self, stage: Name, says: impl Into<String>, line: Option<u32>, passes: bool) -> bool {
-        self.0.push(Stage { stage, says: says.into(), line, passes });
+        self.found.push(Stage { stage, says: says.into(), line, passes });
         passes
     }
 }
 
 impl<'s> Look<'s> {
     /// The way of a packet; `of`: it answers this connection.
-    fn way(&self, mut packet: Moving, of: Option<&Connection>) -> (Way, Moving) {
-        let mut stages = Stages::default();
+    fn way(&self, mut packet: Moving, of: Option<&Connection>) -> (Way, Moving, Vec<Opened>) {
+        let opened = of.map(|connection| connection.opened.clone()).unwrap_or_default();
+        let mut stages = Stages { opened, ..Stages::default() };
         let end = self.pass(&mut packet, of, &mut stages).unwrap_or_else(|| End::Dropped {
-            at: stages.0.last().map_or(Name::Arrival, |stage| stage.stage),
+            at: stages.found.last().map_or(Name::Arrival, |stage| stage.stage),
         });
         let way = Way {
-            stages: stages.0,
+            stages: stages.found,
             end,
             source: packet.source,
             destination: packet.destination,
@@ -89,7 +98,7 @@ impl<'s> Look<'s> {
             destination_port: packet.destination_port,
             source_known: packet.source_known,
         };
-        (way, packet)
+        (way, packet, stages.opens)
     }
 
     /// `None`: the last stage drops it.
@@ -274,7 +283,7 @@ impl<'s> Look<'s> {
         what: &str,
         stages: &mut Stages,
     ) -> Option<()> {
-        let Some(said) = ask(self.config, name, packet, self.moment) else {
+        let Some(said) = ask_knowing(self.config, name, packet, self.moment, &stages.opened) else {
             stages.add(
                 stage,
                 format!("{what}access list {name} has no lines and permits everything"),
@@ -284,6 +293,7 @@ impl<'s> Look<'s> {
             return Some(());
         };
         let verb = if said.permits { "permits it" } else { "denies it" };
+        stages.opens.extend(said.reflects.map(|list| Opened { list, by: packet.clone() }));
         stages.add(stage, format!("{what}{} {verb}", said.says), said.line, said.permits).then_some(())
     }
 
