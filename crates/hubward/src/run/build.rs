@@ -123,7 +123,7 @@ pub(crate) fn build(
     }
     let tables = Tables::build(&policy, translate::pool_ranges(&parsed.config));
     let reverse = translate::reverse_routes(&parsed.config);
-    machine.apply(Demand { config: &parsed.config, ranges: &tables.captured(), reverse: &reverse });
+    machine.apply(Demand { config: &parsed.config, selected: &tables.captured(), reverse: &reverse });
     if let Some(why) = machine.unfounded() {
         anyhow::bail!("{why}");
     }
