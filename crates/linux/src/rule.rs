@@ -108,8 +108,16 @@ impl Rule {
         let length = |net: Option<IpNet>| net.map_or(0, |net| net.prefix_len());
         let rule_flags = if self.invert { FLAG_INVERT } else { 0 };
         let header = [
-            &[self.family.number(), length(self.destination), length(self.source), 0, 0, 0, 0, self.action.number()]
-                [..],
+            &[
+                self.family.number(),
+                length(self.destination),
+                length(self.source),
+                0,
+                0,
+                0,
+                0,
+                self.action.number(),
+            ][..],
             &rule_flags.to_ne_bytes(),
         ]
         .concat();

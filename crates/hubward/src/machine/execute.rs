@@ -129,14 +129,12 @@ impl Executor {
     /// Whether a change of the machine is only what this made for the tunnels, as it still stands:
     /// no reason to look at the machine.
     pub(crate) fn caused(&self, change: &Change) -> bool {
-        let standing = |route: &Route| {
-            match (route.protocol, route.table) {
-                (PROTOCOL, MAIN) => Some(self.standing.reverse.get(&route.destination)),
-                (PROTOCOL, table) if CAPTURE_TABLES.contains(&table) => {
-                    Some(self.standing.captured.get(&(table, route.destination)))
-                }
-                _ => None,
+        let standing = |route: &Route| match (route.protocol, route.table) {
+            (PROTOCOL, MAIN) => Some(self.standing.reverse.get(&route.destination)),
+            (PROTOCOL, table) if CAPTURE_TABLES.contains(&table) => {
+                Some(self.standing.captured.get(&(table, route.destination)))
             }
+            _ => None,
         };
         let is_static = |route: &Route| self.standing.routes.iter().any(|known| same(known, route));
         match change {

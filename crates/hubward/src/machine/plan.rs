@@ -274,7 +274,8 @@ fn base(now: &Situation<'_>, leases: &BTreeMap<String, Lease>, seen: &Seen, stan
 /// The addresses of an interface, as they will be.
 fn addresses_of(now: &Situation<'_>, expected: &Seen, name: &str) -> Vec<Ipv4Addr> {
     let link = now.names.get(name).and_then(|name| expected.link(name));
-    let there = expected.addresses.iter().filter(|there| Some(there.interface) == link.map(|link| link.index));
+    let there =
+        expected.addresses.iter().filter(|there| Some(there.interface) == link.map(|link| link.index));
     let mut found: Vec<_> = there.filter_map(|there| v4(there.net)).map(|net| net.addr()).collect();
     // also before the link is made
     if let Some(Addressing::Static(nets)) = now.config.interface(name).map(|one| &one.address) {

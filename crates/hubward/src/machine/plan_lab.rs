@@ -262,9 +262,9 @@ impl Lab {
                 self.seen.settings.insert(setting, filter.value().into());
             }
             Step::Capture(route) => {
-                self.seen.own.retain(|there| {
-                    (there.table, there.destination) != (route.table, route.destination)
-                });
+                self.seen
+                    .own
+                    .retain(|there| (there.table, there.destination) != (route.table, route.destination));
                 self.seen.own.push(route.clone());
             }
             Step::Release(route) => self.seen.own.retain(|there| there != route),

@@ -754,9 +754,10 @@ fn rules_by_source_follow_the_tunnels() {
     // a plan
     let mut captures = lab.plan(&config).captures;
     let more = captures.more(&[between("10.1.0.0/16", "10.5.0.0/16")], &[]).unwrap();
-    assert_eq!(more.into_iter().map(|route| lab.words(&Step::Capture(route))).collect::<Vec<_>>(), [
-        "capture 10.5.0.0/16 hubward0 in 1"
-    ]);
+    assert_eq!(
+        more.into_iter().map(|route| lab.words(&Step::Capture(route))).collect::<Vec<_>>(),
+        ["capture 10.5.0.0/16 hubward0 in 1"]
+    );
     assert!(captures.more(&[between("10.4.0.0/16", "10.5.0.0/16")], &[]).is_none());
     // another source: the new rules lead to the new routes before the old ones go
     lab.selected = vec![between("10.4.0.0/16", "10.2.0.0/17"), between("0.0.0.0/0", "10.9.9.0/24")];

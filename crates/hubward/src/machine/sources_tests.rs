@@ -43,7 +43,9 @@ fn a_source_counts_as_it_is_and_as_it_may_be_translated() {
         ),
         (
             "to an interface's address",
-            &format!("access-list 1 deny 10.9.0.0 0.0.0.255\naccess-list 1 permit 10.9.0.0 0.0.255.255\n{TO_OUTSIDE}"),
+            &format!(
+                "access-list 1 deny 10.9.0.0 0.0.0.255\naccess-list 1 permit 10.9.0.0 0.0.255.255\n{TO_OUTSIDE}"
+            ),
             "198.51.100.0/29",
             &["10.9.0.0/16", "198.51.100.0/29"],
         ),

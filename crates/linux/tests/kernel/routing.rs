@@ -251,7 +251,11 @@ fn by_source() {
     for (source, mark, wanted) in rows {
         let arrived_by = if source.is_some() { eth0 } else { 0 };
         let how = Lookup { source: source.map(ip), mark, arrived_by };
-        assert_eq!(route::lookup(netlink, ip("10.2.1.1"), how).unwrap().interface, wanted, "{source:?} {mark:#x}");
+        assert_eq!(
+            route::lookup(netlink, ip("10.2.1.1"), how).unwrap().interface,
+            wanted,
+            "{source:?} {mark:#x}"
+        );
     }
     let swept = sweep(netlink, &mut Ledger::in_memory()).unwrap();
     assert_eq!((swept.failed.len(), swept.removed.len()), (0, all.len() + 2), "{swept:?}");

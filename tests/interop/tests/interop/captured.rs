@@ -74,7 +74,7 @@ fn unwanted(lab: &Lab) -> Result<()> {
     let net = Net::build(lab)?;
     net.dmz.address("eth0", &format!("{MOVED}/24"))?;
     let wire = Capture::start(lab, &net.inet, "to-hq")?;
-    let mut hq = Hubward::start(lab, "hq", &net.hq, CONFIG)?;
+    let mut hq = start(lab, &net.hq)?;
     let spoke = Spoke { more: Vec::new(), ..munich() };
     let _charon = Charon::start(lab, "munich", &net.munich, Build::Machine, &spoke.conf())?;
     ping::until_answered(&net.lan, MUNICH_HOST, secs(20))?;
@@ -103,13 +103,15 @@ fn unwanted(lab: &Lab) -> Result<()> {
     }
     ping::answered(&net.munich_lan, AS_IN_LAN, 2)?;
     let pair = |one: Ipv4Addr, other: Ipv4Addr| [(one, other), (other, one)];
-    let wanted: BTreeSet<_> = [HQ_HOST, AS_IN_LAN, ROUTER].map(|host| pair(host, MUNICH_HOST)).concat();
-    let wanted = wanted.into_iter().map(|(from, to)| (from.to_string(), to.to_string())).collect();
+    let wanted = [HQ_HOST, AS_IN_LAN, ROUTER].map(|host| pair(host, MUNICH_HOST)).concat();
+    let wanted: BTreeSet<_> =
+        wanted.into_iter().map(|(from, to)| (from.to_string(), to.to_string())).collect();
     let seen = through()?;
     ensure!(seen == wanted, "through the TUN: {seen:?}, of {wanted:?}");
 
     // without Hubward the same packets leave, and the others do not
-    let sent = |filter: &str| wire.fields(&format!("ip.dst == 10.2.0.0/16 && {filter}"), ["ip.src", "ip.dst"]);
+    let sent =
+        |filter: &str| wire.fields(&format!("ip.dst == 10.2.0.0/16 && {filter}"), ["ip.src", "ip.dst"]);
     let before = sent("!(icmp.type == 3)")?.len();
     hq.process().kill9()?;
     to_branch(&net.dmz)?;
@@ -122,7 +124,7 @@ fn unwanted(lab: &Lab) -> Result<()> {
     ensure!(more.is_empty(), "in clear: {more:?}");
 
     // a new start finds what the crash left behind, and an end leaves nothing
-    let mut hq = Hubward::start(lab, "hq", &net.hq, CONFIG)?;
+    let mut hq = start(lab, &net.hq)?;
     ping::until_answered(&net.lan, MUNICH_HOST, secs(40))?;
     let rules = own_rules(&net.hq)?;
     let distinct: BTreeSet<&String> = rules.iter().collect();
@@ -133,6 +135,12 @@ fn unwanted(lab: &Lab) -> Result<()> {
     let tables = net.hq.ip("route show table all proto 111")?;
     ensure!(tables.is_empty(), "left behind: {tables}");
     Ok(())
+}
+
+fn start(lab: &Lab, ns: &Ns) -> Result<Hubward> {
+    let mut hubward = Hubward::spawn_exactly(lab, "hq", ns, CONFIG, &[])?;
+    hubward.wait_ready()?;
+    Ok(hubward)
 }
 
 /// Packets of a host whose network no crypto access list names.
