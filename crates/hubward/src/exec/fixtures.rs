@@ -243,6 +243,7 @@ pub(super) fn snapshot(config: &str, interfaces: Vec<InterfaceView>) -> Snapshot
         in_use: BTreeSet::new(),
         hits: BTreeMap::new(),
         filtered: BTreeMap::new(),
+        foreign: Vec::new(),
         translations: translations::View { connections: Some(Listing::default()), ..Default::default() },
         links: interfaces.iter().filter_map(|view| Some((view.index?, view.name.clone()))).collect(),
         routes: connected.collect(),

@@ -60,6 +60,8 @@ pub(crate) struct Snapshot {
     pub(crate) statics: Arc<Vec<Static>>,
     /// What the counters of access lists' lines have met, by their names in the kernel.
     pub(crate) filtered: BTreeMap<String, Counted>,
+    /// The chains of other programs that may drop what is forwarded, in words.
+    pub(crate) foreign: Vec<String>,
     /// What `show ip nat` is made of.
     pub(crate) translations: translations::View,
     /// What must not leave unencrypted.

@@ -109,6 +109,19 @@ fn unwanted(lab: &Lab) -> Result<()> {
     let seen = through()?;
     ensure!(seen == wanted, "through the TUN: {seen:?}, of {wanted:?}");
 
+    // what other programs may drop is named
+    let question = format!("why packet {HQ_HOST} {MUNICH_HOST} icmp");
+    ensure!(!hq.exec(&question)?.contains("another program"), "there is no other program");
+    let chain =
+        "add table inet fw; add chain inet fw f { type filter hook forward priority 300; policy drop; }";
+    net.hq.run(&["nft", chain])?;
+    let told = hq.exec(&question)?;
+    ensure!(
+        told.contains("another program's table inet fw, chain f at hook forward has policy drop"),
+        "{told}"
+    );
+    net.hq.run(&["nft", "delete table inet fw"])?;
+
     // without Hubward the same packets leave, and the others do not
     let sent =
         |filter: &str| wire.fields(&format!("ip.dst == 10.2.0.0/16 && {filter}"), ["ip.src", "ip.dst"]);
