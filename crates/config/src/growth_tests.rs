@@ -6,7 +6,7 @@ use crate::command::table::commands;
 use crate::{parse, unenforced, verdict::verdicts};
 
 /// Lines of the short text.
-const FEW: usize = 125;
+const FEW: usize = 60;
 /// How much longer the long one may take, where it is 8 times as long: what is done for each pair
 /// of lines would take 64 times as long.
 const RATIO: u64 = 20;

@@ -791,6 +791,15 @@ fn what_lists_name_is_needed_like_the_list() {
     assert_eq!(lost("no object-group network INNER"), ["object group INNER of object group LAN"]);
     assert_eq!(lost("no time-range T"), ["time range T of access list A"]);
     assert_eq!(lost("hostname A"), [""; 0]);
+    // as on IOS every packet passes until there is a list again
+    let filtered = format!(
+        "{whole}ip access-list extended F\n permit ip any any\ninterface FastEthernet0/1\n ip access-group F in\n"
+    );
+    let (with, without) = (parse(&filtered), parse(&format!("{filtered}no ip access-list extended F\n")));
+    assert!(with.config.acls.len() == without.config.acls.len() + 1);
+    assert_eq!(hubward_config::check::lost(&with.config, &without.config), []);
+    let mut told = without.diagnostics.iter();
+    assert!(told.any(|told| told.message.contains("F is not defined")), "{:?}", without.diagnostics);
     let told = parse(whole).diagnostics;
     let dangling: Vec<_> = told.iter().filter(|told| told.message.contains("object group OTHER")).collect();
     assert!(dangling.len() == 1 && dangling[0].message.contains("any packet"), "{told:?}");

@@ -87,3 +87,54 @@ fn no_line_is_taken_that_ios_refuses() {
     assert!(told.iter().any(|told| told.line == 1) && told.iter().any(|told| told.line == 2), "{told:?}");
     assert!(parse("interface GigabitEthernet\n").config.interfaces.is_empty());
 }
+
+/// A pasted list that was to replace one is not added to it, when the one could not be removed.
+#[test]
+fn what_is_built_anew_is_not_added_to_what_was_not_removed() {
+    for (text, no, opener, within) in [
+        ("access-list 101 permit ip any any\n", "no access-list 101", "access-list 101 deny udp any any", ""),
+        (
+            "ip access-list extended X\n permit ip any any\n",
+            "no ip access-l ext X",
+            "ip access-list ext X",
+            " deny udp any any",
+        ),
+        ("crypto map M 10 ipsec-isakmp\n", "no crypto map M 10", "crypto map M 10", " set peer 10.0.0.9"),
+        (
+            "crypto map M 10 ipsec-isakmp\n",
+            "no crypto map M",
+            "crypto map M 20 ipsec-isakmp",
+            " set peer 10.0.0.9",
+        ),
+        (
+            "ip dhcp pool P\n network 10.0.0.0 /8\n",
+            "no ip dhcp pool P",
+            "ip dhcp pool P",
+            " network 10.0.0.0 /9",
+        ),
+    ] {
+        let mut console = Console::at(text);
+        // whatever refused it
+        console.position = console.position.after_refused(no);
+        for _ in 0..2 {
+            let why = console.position.rebuilds_refused(opener);
+            assert!(why.is_some_and(|why| why.contains("did not remove")), "{no}: {opener}");
+            console.position = console.position.after_refused(opener);
+            let belongs = console.position.belongs_to_refused(within);
+            assert!(within.is_empty() || belongs.is_some(), "{no}: {within}");
+        }
+        for other in [
+            "access-list 1010 permit ip any any",
+            "ip access-list extended XY",
+            "crypto map MM 10",
+            "hostname x",
+        ] {
+            assert_eq!(console.position.rebuilds_refused(other), None, "{no}: {other}");
+        }
+        assert!(console.line("hostname x"), "{no}");
+        assert_eq!(console.position.rebuilds_refused(opener), None, "{no}");
+    }
+    // a setting that is given another value is not built
+    let position = Position::default().after_refused("no crypto map M 10");
+    assert_eq!(position.after_refused("no hostname").rebuilds_refused("hostname x"), None);
+}

@@ -97,6 +97,10 @@ impl Console {
             self.position = Some(position);
             return Err(why);
         }
+        if let Some(why) = position.rebuilds_refused(entry) {
+            self.position = Some(position.after_refused(entry));
+            return Err(why);
+        }
         match enter(&self.running, &position, entry) {
             Ok(change) => {
                 self.running = change.text.unwrap_or_else(|| std::mem::take(&mut self.running));

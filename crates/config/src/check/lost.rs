@@ -4,14 +4,16 @@ use super::names::{Reference, references};
 use crate::model::{Config, EntryTerms};
 
 /// The names that a tunnel in use needs, that a new configuration does not define, and that were
-/// defined in the old one: such a change would end tunnels by accident.
+/// defined in the old one: such a change would end tunnels by accident. A filter of an interface
+/// may lose its list: until there is one again every packet passes, as on IOS.
 pub fn lost(old: &Config, new: &Config) -> Vec<Reference> {
     let before = references(old);
     let was_whole = |lost: &Reference| {
         let same = || before.iter().filter(|known| known.owner == lost.owner && known.what == lost.what);
         same().next().is_some() && same().all(|known| known.exists)
     };
-    references(new).into_iter().filter(|one| !one.exists && one.in_use && was_whole(one)).collect()
+    let is_lost = |one: &Reference| !one.exists && one.in_use && !one.is_filter() && was_whole(one);
+    references(new).into_iter().filter(is_lost).collect()
 }
 
 /// What parts of the VPN in use would lose the last of although they stay themselves: a crypto map

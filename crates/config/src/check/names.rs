@@ -30,6 +30,13 @@ pub struct Reference {
     pub line: u32,
 }
 
+impl Reference {
+    /// Whether a filter of an interface needs it.
+    pub(super) fn is_filter(&self) -> bool {
+        self.owner.strip_prefix(FILTER).is_some_and(|owner| owner.starts_with("interface "))
+    }
+}
+
 /// Every name that a part of the VPN has for another.
 pub fn references(config: &Config) -> Vec<Reference> {
     let mut out = Vec::new();

@@ -4,6 +4,7 @@ use super::*;
 use crate::automaton::{Kind, Token};
 use crate::command::No;
 use crate::document::Class;
+use crate::edit::{Position, enter};
 use crate::model::Config;
 use crate::parse::read;
 use crate::parsed::Numbers;
@@ -146,4 +147,36 @@ fn no_is_a_setting_where_a_command_is_on_by_default() {
         assert_ne!(model(mode, &[&no]).0, model(mode, &[]).0, "{mode:?}: {line}");
         assert_ne!(model(mode, &[&no]).0, model(mode, &[line]).0, "{mode:?}: {line}");
     }
+}
+
+/// After a command with a wrong value the next line still goes to its mode, whatever the global mode
+/// has that begins like it.
+#[test]
+fn a_wrong_value_leaves_no_mode() {
+    let (mut refused, mut wrong) = (0, Vec::new());
+    for mode in In::ALL.into_iter().filter(|mode| *mode != In::Global) {
+        for (row, form) in commands(mode).rows.iter().zip(&commands(mode).forms) {
+            let line = form.shortest();
+            let values = line.iter().enumerate().skip(1);
+            let values = values.filter(|(_, token)| matches!(token, Token::Argument(Kind::Number(..), _)));
+            for (place, _) in values.filter(|_| row.action.folds()) {
+                let mut words: Vec<_> = line.iter().map(sample).collect();
+                words.splice(place.., ["99999999999".to_string()]);
+                let mut position = Position::default();
+                for line in opened(mode).lines() {
+                    position = enter("", &position, line).unwrap().position;
+                }
+                let typed = words.join(" ");
+                if enter("", &position, &typed).is_ok() {
+                    continue;
+                }
+                refused += 1;
+                if position.after_refused(&typed).mode() != Some(mode) {
+                    wrong.push(format!("{mode:?}: `{typed}`"));
+                }
+            }
+        }
+    }
+    assert!(refused > 10, "{refused}");
+    assert!(wrong.is_empty(), "{} of {refused}: {}", wrong.len(), wrong.join("\n"));
 }

@@ -38,6 +38,8 @@ pub(super) struct Refused {
     pub(super) heads: bool,
     /// The mode that it would have opened.
     pub(super) opener: Option<Opener>,
+    /// What it would have removed, spelled out.
+    pub(super) removes: Option<String>,
 }
 
 impl Position {
@@ -75,7 +77,7 @@ impl Position {
         Self { openers: openers.collect(), ..Self::default() }
     }
 
-    pub(super) fn mode(&self) -> Option<In> {
+    pub(crate) fn mode(&self) -> Option<In> {
         self.openers.last().map_or(Some(In::Global), |opener| opener.mode.kind())
     }
 

@@ -3,7 +3,7 @@
 
 use super::position::{Opener, Position, Refused, chain, entry_lines, joined, without_negation};
 use crate::command::In;
-use crate::command::table::lookup;
+use crate::command::table::{Lookup, lookup};
 use crate::document::Class;
 use crate::form::words;
 use crate::parse::{reach, read};
@@ -16,9 +16,14 @@ impl Position {
     /// leaves it all the same.
     pub fn after_refused(&self, line: &str) -> Self {
         let command = line.lines().next().unwrap_or_default();
-        let mut refused =
-            Refused { line: shown(command), column: indentation(command), heads: true, opener: None };
-        let Some((under, opener)) = placed(&self.openers, command) else {
+        let mut refused = Refused {
+            line: shown(command),
+            column: indentation(command),
+            heads: true,
+            opener: None,
+            removes: None,
+        };
+        let Some(Place { under, opener, spelled }) = placed(&self.openers, command) else {
             // of no known meaning; if it is more of a global command than of one of this mode, it
             // was meant as that
             if self.is_more_global(command) {
@@ -29,6 +34,11 @@ impl Position {
         // a wrong setting of this mode has no lines of its own
         refused.heads = opener.is_some() || under != self.openers;
         refused.opener = opener;
+        let again = self.refused.as_ref().filter(|_| self.rebuilds_refused(line).is_some());
+        refused.removes = match again {
+            Some(before) => before.removes.clone(),
+            None => spelled.strip_prefix("no ").map(str::to_string),
+        };
         let range = if under == self.openers { self.range.clone() } else { Vec::new() };
         Self { openers: under, range, refused: Some(refused) }
     }
@@ -42,17 +52,41 @@ impl Position {
             || refused.opener.as_ref().is_some_and(|opener| {
                 let mut within = self.openers.clone();
                 within.push(opener.clone());
-                placed(&within, command).is_none_or(|(under, _)| lines(&under).starts_with(&lines(&within)))
+                placed(&within, command).is_none_or(|place| lines(&place.under).starts_with(&lines(&within)))
             });
         belongs.then(|| format!("`{}` belongs to the refused `{}`", shown(command), refused.line))
+    }
+
+    /// Why a line is not to be entered here: it builds anew what an earlier line was to remove, which
+    /// was refused. Otherwise a pasted list would be added to the one that it was to replace.
+    pub fn rebuilds_refused(&self, line: &str) -> Option<String> {
+        let refused = self.refused.as_ref()?;
+        let removes = refused.removes.as_ref()?;
+        let command = line.lines().next().unwrap_or_default();
+        let place = placed(&self.openers, command)?;
+        let is_builder = place.opener.is_some() || place.spelled.starts_with("access-list ");
+        let rest = place.spelled.strip_prefix(removes.as_str()).filter(|_| is_builder)?;
+        (rest.is_empty() || rest.starts_with(' ')).then(|| {
+            format!(
+                "`{}` would be added to what `no {removes}` did not remove; to do so, `end` and enter it again",
+                shown(command)
+            )
+        })
     }
 
     fn is_more_global(&self, command: &str) -> bool {
         let all = words(command);
         let negated = !without_negation(command).0.is_empty();
         let given = if negated { all.get(1..).unwrap_or_default() } else { &all[..] };
-        let reach = |mode| reach(&lookup(mode, given, negated));
-        self.mode().is_none_or(|mode| reach(In::Global) > reach(mode))
+        let global = lookup(In::Global, given, negated);
+        self.mode().is_none_or(|mode| {
+            let here = lookup(mode, given, negated);
+            // a wrong value of a command of this mode is no family of global ones that take any words
+            let is_wrong =
+                matches!(here, Lookup::Incomplete { named: true, .. } | Lookup::Invalid { named: true, .. });
+            let is_family = matches!(global, Lookup::Command(row, _) if !row.action.folds());
+            !(is_wrong && is_family) && reach(&global) > reach(&here)
+        })
     }
 }
 
@@ -66,9 +100,18 @@ fn shown(line: &str) -> String {
     public.filter(|c| c.is_ascii_graphic() || *c == ' ').take(80).collect()
 }
 
-/// The modes around a line that is entered under these openers, and the one that it opens; `None`
-/// if it is not a command there.
-fn placed(openers: &[Opener], command: &str) -> Option<(Vec<Opener>, Option<Opener>)> {
+/// Where a line is entered.
+struct Place {
+    /// The modes around it.
+    under: Vec<Opener>,
+    /// The mode that it opens.
+    opener: Option<Opener>,
+    /// The line in full.
+    spelled: String,
+}
+
+/// Where a line goes that is entered under these openers; `None` if it is not a command there.
+fn placed(openers: &[Opener], command: &str) -> Option<Place> {
     let position = Position { openers: openers.to_vec(), ..Position::default() };
     let (mut text, entry) = entry_lines(&position, command);
     let place = text.len();
@@ -77,6 +120,7 @@ fn placed(openers: &[Opener], command: &str) -> Option<(Vec<Opener>, Option<Open
     let (parsed, traces) = read(&joined(&text, &[]), Numbers::Left);
     let class = parsed.document.lines.get(place).map(|line| line.class);
     let trace = traces.get(place).filter(|_| class != Some(Class::Unknown))?;
-    let opener = trace.opens.map(|mode| Opener { line: trace.spelled.trim().to_string(), mode });
-    Some((chain(&traces, trace.under), opener))
+    let spelled = trace.spelled.trim().to_string();
+    let opener = trace.opens.map(|mode| Opener { line: spelled.clone(), mode });
+    Some(Place { under: chain(&traces, trace.under), opener, spelled })
 }

@@ -82,6 +82,10 @@ impl Session {
         if let Some(why) = position.belongs_to_refused(&line) {
             return self.wrong(&line, &Refusal::Failed(why), work);
         }
+        if let Some(why) = position.rebuilds_refused(&line) {
+            self.configuring = Some(position.after_refused(&line));
+            return self.wrong(&line, &Refusal::Failed(why), work);
+        }
         self.state = State::Running;
         work.effect(Effect::Configure(position, line));
     }

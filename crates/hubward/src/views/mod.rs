@@ -109,6 +109,12 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// How long a snapshot with so many SAs, whose making took so long, is given to everybody.
+fn pause(size: usize, took: Duration) -> Duration {
+    let of_size = (PAUSE_PER_SA * u32::try_from(size).unwrap_or(u32::MAX)).min(LONGEST_PAUSE);
+    of_size.max((took.saturating_sub(QUICK) * MAKING_SHARE).min(SLOWEST_PAUSE))
+}
+
 fn name(view: &ChildView) -> FlowName {
     (view.peer, view.service.clone(), view.sa.selector)
 }
@@ -362,9 +368,7 @@ impl Views {
         let mut newest = locked(&self.newest);
         if let Some(snapshot) = &newest.snapshot {
             let orders = self.orders.load(Ordering::Acquire);
-            let pause =
-                (PAUSE_PER_SA * u32::try_from(snapshot.size()).unwrap_or(u32::MAX)).min(LONGEST_PAUSE);
-            let pause = pause.max((newest.took.saturating_sub(QUICK) * MAKING_SHARE).min(SLOWEST_PAUSE));
+            let pause = pause(snapshot.size(), newest.took);
             let age = now().since(snapshot.now);
             if age < pause {
                 if newest.orders == orders {
@@ -382,6 +386,13 @@ impl Views {
         newest.made += 1;
         newest.snapshot = Some(Arc::clone(&snapshot));
         snapshot
+    }
+
+    /// How long the newest snapshot is given to everybody.
+    #[cfg(test)]
+    pub(crate) fn pause(&self) -> Duration {
+        let newest = locked(&self.newest);
+        pause(newest.snapshot.as_ref().map_or(0, |snapshot| snapshot.size()), newest.took)
     }
 
     /// The configuration in force.

@@ -225,8 +225,13 @@ fn a_small_snapshot_is_fresh() {
     let views = views(2);
     assert_eq!(views.snapshot().flows.len(), 2);
     views.changed(Change::Child(ChildId(1), None));
-    std::thread::sleep(PAUSE_PER_SA * 3);
+    // on a machine that is busy making takes longer, and so does the pause
+    std::thread::sleep(views.pause());
     assert_eq!(views.snapshot().flows.len(), 1);
+    let pause = |took| super::pause(2, Duration::from_micros(took));
+    assert_eq!(pause(100), PAUSE_PER_SA * 2);
+    assert_eq!(pause(21_000), Duration::from_millis(10));
+    assert_eq!(pause(10_000_000), SLOWEST_PAUSE);
 }
 
 /// The gateway thread's work is the same with a hundred readers as with none.
