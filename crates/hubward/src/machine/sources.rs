@@ -149,6 +149,12 @@ impl Sources {
         }
     }
 
+    /// Whether a packet with this source is looked up among those of our side of a tunnel. Which
+    /// sources there are has been assigned.
+    pub(crate) fn has(&self, local: AddressRange, source: Ipv4Addr) -> bool {
+        self.any || self.of(local).iter().any(|net| net.contains(&source))
+    }
+
     /// The sources of packets that may belong to our side of a tunnel, as they come.
     fn of(&self, local: AddressRange) -> Nets {
         let own: Nets = tables::prefixes([local]).into_iter().filter_map(v4).collect();

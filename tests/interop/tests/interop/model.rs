@@ -101,6 +101,8 @@ fn configurations(lab: &Lab) -> Result<()> {
         let hubward = hubward.as_ref().context("it runs")?;
         net.forget()?;
         let packets = packets(&mut random, PACKETS);
+        // it says so before everything of it is in force
+        std::thread::sleep(AFTERWARDS * 2);
         let before = net.guarded()?;
         let mut found = trial(&net, hubward, &packets, &mut tally)?;
         // what a tunnel wants is led to it: while Hubward runs, the guard has nothing to do
