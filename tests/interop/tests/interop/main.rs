@@ -11,6 +11,7 @@
 
 mod automation;
 mod branches;
+mod captured;
 mod checked;
 mod client;
 mod closed_corpus;
@@ -136,6 +137,7 @@ fn main() {
         ("spoke_dhcp", spoke_dhcp::CASES),
         ("soak", soak::CASES),
         ("automation", automation::CASES),
+        ("captured", captured::CASES),
         ("client", client::CASES),
         ("guard", guard::CASES),
         ("harness_selfcheck", harness_selfcheck::CASES),

@@ -23,9 +23,10 @@ pub(super) enum Use {
         /// The other chain.
         then: String,
     },
-    /// What the list permits returns, and is counted; the rest continues in this chain. So a filter
-    /// has exceptions.
+    /// What the list permits returns; the rest continues in this chain. Nothing is counted.
     Unless(String),
+    /// The same, and it is counted: the exceptions of a filter.
+    Except(String),
 }
 
 /// The chain that refuses what comes in.
@@ -127,20 +128,20 @@ impl<'c> Lists<'c> {
             Use::Input | Use::Fragments => Some(format!("goto {REFUSE}")),
             Use::Output => Some("drop".to_owned()),
             Use::Select { .. } => None,
-            Use::Unless(next) => Some(format!("goto {next}")),
+            Use::Unless(next) | Use::Except(next) => Some(format!("goto {next}")),
         });
         self.chains.push(text::chain(&chain, &rules));
         Some(chain)
     }
 
     fn pieces(&mut self, list: &'c Acl, of: &Use) -> Vec<Piece> {
-        let counts = matches!(of, Use::Input | Use::Output | Use::Fragments | Use::Unless(_));
+        let counts = matches!(of, Use::Input | Use::Output | Use::Fragments | Use::Except(_));
         let names = counter::names(list);
         let mut pieces = Vec::new();
         for (entry, name) in list.entries.iter().zip(names) {
             let verdict = |permit: bool| match (of, permit) {
                 (Use::Select { then }, true) => format!("goto {then}"),
-                (Use::Unless(next), false) => format!("goto {next}"),
+                (Use::Unless(next) | Use::Except(next), false) => format!("goto {next}"),
                 (Use::Output, false) => "drop".to_owned(),
                 (Use::Input | Use::Fragments, false) => format!("goto {REFUSE}"),
                 (_, true) | (Use::Select { .. }, false) => "return".to_owned(),
@@ -188,12 +189,12 @@ impl<'c> Lists<'c> {
     /// What a line asks, for a use; `None`: it is not known.
     fn asks(&self, rule: &AclRule, of: &Use) -> Option<Vec<Match>> {
         let unknown = match of {
-            Use::Select { .. } | Use::Unless(_) => Unknown::Closed,
+            Use::Select { .. } | Use::Unless(_) | Use::Except(_) => Unknown::Closed,
             Use::Input | Use::Output | Use::Fragments if rule.permit => Unknown::Narrower,
             Use::Input | Use::Output | Use::Fragments => Unknown::Wider,
         };
         match of {
-            Use::Input | Use::Output | Use::Select { .. } | Use::Unless(_) => {
+            Use::Input | Use::Output | Use::Select { .. } | Use::Unless(_) | Use::Except(_) => {
                 of_line(self.config, rule, self.moment, unknown)
             }
             Use::Fragments => {
@@ -310,7 +311,7 @@ fn closing(of: &Use, permit: bool, piece: impl Fn(Match, Vec<String>, bool) -> P
     let all = piece(Match::everything(), Vec::new(), false);
     match of {
         Use::Input | Use::Output | Use::Fragments => (!permit).then_some(all),
-        Use::Select { .. } | Use::Unless(_) => {
+        Use::Select { .. } | Use::Unless(_) | Use::Except(_) => {
             Some(Piece { verdict: "drop".to_owned(), ..all })
         }
     }
