@@ -243,6 +243,8 @@ pub(super) fn snapshot(config: &str, interfaces: Vec<InterfaceView>) -> Snapshot
         in_use: BTreeSet::new(),
         hits: BTreeMap::new(),
         filtered: BTreeMap::new(),
+        reflexive: BTreeMap::new(),
+        foreign: Vec::new(),
         translations: translations::View { connections: Some(Listing::default()), ..Default::default() },
         links: interfaces.iter().filter_map(|view| Some((view.index?, view.name.clone()))).collect(),
         routes: connected.collect(),
@@ -405,7 +407,7 @@ fn new_idle() -> Snapshot {
 }
 
 /// A router that filters and translates.
-fn new_router() -> Snapshot {
+pub(super) fn new_router() -> Snapshot {
     let filters = "\
 ip access-list extended OUTSIDE-IN
  permit tcp any host 203.0.113.10 eq www
@@ -417,7 +419,24 @@ access-list 3 permit 172.16.10.0 0.0.0.255
 route-map DMZ permit 10
  match ip address 3
  set ip next-hop 203.0.113.9
+object-group network BRANCHES
+ host 10.2.0.1
+ 10.3.0.0 255.255.0.0
+time-range WORK
+ periodic weekdays 8:00 to 17:00
+interface GigabitEthernet0/0
+ ip access-group OUTSIDE-IN in
+ ip verify unicast reverse-path 1
+ no ip redirects
+ no ip unreachables
+ no ip proxy-arp
+interface GigabitEthernet0/1
+ ip access-group 2 out
+ ip policy route-map RM
+ ip verify unicast source reachable-via any allow-self-ping
 interface GigabitEthernet0/2
+ ip directed-broadcast 1
+ no ip proxy-arp
  ip policy route-map DMZ
 ";
     let mut router = snapshot(

@@ -7,7 +7,7 @@ use crate::machine::plan::{Carrier, Plan, Stage, Step, TUN_MTU};
 use crate::machine::policy::Change;
 use crate::machine::view::same;
 use hubward_linux::Error;
-use hubward_linux::marks::{PROTOCOL, TABLE, is_policy_table};
+use hubward_linux::marks::{CAPTURE_TABLES, PROTOCOL, is_policy_table};
 use hubward_linux::monitor;
 use hubward_linux::netlink::Netlink;
 use hubward_linux::owned::{self, Ledger};
@@ -133,8 +133,8 @@ impl Executor {
         let standing = |route: &Route| {
             let (table, to) = (route.table, route.destination);
             Some(match (route.protocol, table) {
-                (PROTOCOL, TABLE) => self.standing.captured.get(&to),
                 (PROTOCOL, MAIN) => self.standing.reverse.get(&to),
+                (PROTOCOL, _) if CAPTURE_TABLES.contains(&table) => self.standing.captured.get(&(table, to)),
                 (PROTOCOL, _) if is_policy_table(table) => self.standing.policy.routes.get(&(table, to)),
                 _ => return None,
             })
@@ -171,6 +171,7 @@ impl Executor {
                 link::set_mtu(netlink, *index, TUN_MTU).and_then(|()| link::set_up(netlink, *index, true))
             }
             Step::AddRule(rule) => rule::add(netlink, rule).map(drop),
+            Step::RuleAway(rule) => gone_is_done(rule::remove(netlink, rule)),
             Step::RouteOn(route) => route::prepend(netlink, route).map(drop),
             Step::RouteAway(route) | Step::Release(route) => gone_is_done(route::remove(netlink, route)),
             Step::FilterSources(name, filter) => ledger.set(Setting::RpFilter(name.clone()), filter.value()),
@@ -309,6 +310,7 @@ impl Undone {
             Step::AnswerAway((name, address)) => {
                 tracing::warn!("this machine still answers for {address} on {name}: {why}");
             }
+            Step::RuleAway(_) => tracing::warn!("a routing rule is left behind: {why}"),
             Step::Policy(Change::RouteAway(_) | Change::RuleAway(_)) => {
                 tracing::warn!("something of policy routing is left behind: {why}");
             }

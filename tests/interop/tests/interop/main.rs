@@ -11,6 +11,7 @@
 
 mod automation;
 mod branches;
+mod captured;
 mod checked;
 mod client;
 mod closed_corpus;
@@ -45,10 +46,13 @@ mod rows;
 mod scene;
 mod shows;
 mod site;
+mod site_boot;
 mod site_changes;
+mod site_shown;
 mod soak;
 mod spoke_dhcp;
 mod terminal;
+mod translation;
 mod why;
 
 use std::sync::Arc;
@@ -125,6 +129,9 @@ fn main() {
         ("headquarters", headquarters::CASES),
         ("site", site::CASES),
         ("site_changes", site_changes::CASES),
+        ("translation", translation::CASES),
+        ("site_shown", site_shown::CASES),
+        ("site_boot", site_boot::CASES),
         ("policy_routing", policy_routing::CASES),
         ("crash", crash::CASES),
         ("restart", restart::CASES),
@@ -132,6 +139,7 @@ fn main() {
         ("spoke_dhcp", spoke_dhcp::CASES),
         ("soak", soak::CASES),
         ("automation", automation::CASES),
+        ("captured", captured::CASES),
         ("client", client::CASES),
         ("guard", guard::CASES),
         ("harness_selfcheck", harness_selfcheck::CASES),

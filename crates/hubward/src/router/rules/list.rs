@@ -25,6 +25,8 @@ pub(super) enum Use {
     },
     /// What the list permits returns; the rest continues in this chain. Nothing is counted.
     Unless(String),
+    /// The same, and it is counted: the exceptions of a filter.
+    Except(String),
 }
 
 /// The chain that refuses what comes in.
@@ -126,20 +128,20 @@ impl<'c> Lists<'c> {
             Use::Input | Use::Fragments => Some(format!("goto {REFUSE}")),
             Use::Output => Some("drop".to_owned()),
             Use::Select { .. } => None,
-            Use::Unless(next) => Some(format!("goto {next}")),
+            Use::Unless(next) | Use::Except(next) => Some(format!("goto {next}")),
         });
         self.chains.push(text::chain(&chain, &rules));
         Some(chain)
     }
 
     fn pieces(&mut self, list: &'c Acl, of: &Use) -> Vec<Piece> {
-        let counts = matches!(of, Use::Input | Use::Output | Use::Fragments);
+        let counts = matches!(of, Use::Input | Use::Output | Use::Fragments | Use::Except(_));
         let names = counter::names(list);
         let mut pieces = Vec::new();
         for (entry, name) in list.entries.iter().zip(names) {
             let verdict = |permit: bool| match (of, permit) {
-                (Use::Select { then, .. }, true) => format!("goto {then}"),
-                (Use::Unless(next), false) => format!("goto {next}"),
+                (Use::Select { then }, true) => format!("goto {then}"),
+                (Use::Unless(next) | Use::Except(next), false) => format!("goto {next}"),
                 (Use::Output, false) => "drop".to_owned(),
                 (Use::Input | Use::Fragments, false) => format!("goto {REFUSE}"),
                 (_, true) | (Use::Select { .. }, false) => "return".to_owned(),
@@ -187,12 +189,12 @@ impl<'c> Lists<'c> {
     /// What a line asks, for a use; `None`: it is not known.
     fn asks(&self, rule: &AclRule, of: &Use) -> Option<Vec<Match>> {
         let unknown = match of {
-            Use::Select { .. } | Use::Unless(_) => Unknown::Closed,
+            Use::Select { .. } | Use::Unless(_) | Use::Except(_) => Unknown::Closed,
             Use::Input | Use::Output | Use::Fragments if rule.permit => Unknown::Narrower,
             Use::Input | Use::Output | Use::Fragments => Unknown::Wider,
         };
         match of {
-            Use::Input | Use::Output | Use::Select { .. } | Use::Unless(_) => {
+            Use::Input | Use::Output | Use::Select { .. } | Use::Unless(_) | Use::Except(_) => {
                 of_line(self.config, rule, self.moment, unknown)
             }
             Use::Fragments => {
@@ -250,17 +252,13 @@ impl<'c> Lists<'c> {
         if place.is_none() {
             self.reflexive.insert(name.to_owned());
         }
-        // the name may have characters that nftables refuses
-        let set = format!(
-            "reflexive_{:x}",
-            name.bytes().fold(0_u64, |hash, byte| hash.wrapping_mul(257).wrapping_add(byte.into()))
-        );
+        let set = reflexive_set(name);
         if place.is_none() {
             self.objects.push(format!(
-                "  set {set} {{\n    type inet_proto . ipv4_addr . inet_service . ipv4_addr . inet_service\n    flags dynamic,timeout\n    size 65535\n  }}\n"
+                "  set {set} {{\n    type inet_proto . ipv4_addr . inet_service . ipv4_addr . inet_service\n    flags dynamic,timeout\n    size 65535\n    counter\n  }}\n"
             ));
             self.objects.push(format!(
-                "  set {set}_other {{\n    type inet_proto . ipv4_addr . ipv4_addr\n    flags dynamic,timeout\n    size 65535\n  }}\n"
+                "  set {set}_other {{\n    type inet_proto . ipv4_addr . ipv4_addr\n    flags dynamic,timeout\n    size 65535\n    counter\n  }}\n"
             ));
         }
         set
@@ -300,13 +298,22 @@ impl<'c> Lists<'c> {
     }
 }
 
+/// The set of a reflexive list's entries, whose name may have characters that nftables refuses. That
+/// of protocols without ports ends with `_other`.
+pub(crate) fn reflexive_set(name: &str) -> String {
+    let hash = name.bytes().fold(0_u64, |hash, byte| hash.wrapping_mul(257).wrapping_add(byte.into()));
+    format!("reflexive_{hash:x}")
+}
+
 /// What becomes of packets that a line may concern of which not everything is known: a filter lets
 /// nothing through by it, and drops what it may deny; what it would choose is dropped.
 fn closing(of: &Use, permit: bool, piece: impl Fn(Match, Vec<String>, bool) -> Piece) -> Option<Piece> {
     let all = piece(Match::everything(), Vec::new(), false);
     match of {
         Use::Input | Use::Output | Use::Fragments => (!permit).then_some(all),
-        Use::Select { .. } | Use::Unless(_) => Some(Piece { verdict: "drop".to_owned(), ..all }),
+        Use::Select { .. } | Use::Unless(_) | Use::Except(_) => {
+            Some(Piece { verdict: "drop".to_owned(), ..all })
+        }
     }
 }
 
@@ -391,7 +398,7 @@ fn run(pieces: &[Piece]) -> usize {
 }
 
 /// Boxes near a new one that are compared with it; where there are more, another map begins.
-const NEAR: usize = 64;
+const NEAR: usize = 256;
 
 /// First and last value of a key.
 type Bounds = (u32, u32);
@@ -404,36 +411,45 @@ fn bounds(ask: &Match) -> [Bounds; 3] {
         Side::Any | Side::Bits(..) => (0, u32::MAX),
     };
     let port = ask.destination_ports.first().map_or((0, u32::MAX), |(a, b)| (u32::from(*a), u32::from(*b)));
-    // what distinguishes most lines comes first
-    match ask.source {
-        Side::Any => [side(&ask.destination), port, (0, 0)],
-        _ => [side(&ask.source), side(&ask.destination), port],
-    }
+    [side(&ask.source), side(&ask.destination), port]
 }
 
-/// Boxes that do not meet. They are found by their first key, and compared where those are near.
+/// Boxes that do not meet. They are found by any of their keys, and compared where they are near by
+/// that which tells most of them apart.
 #[derive(Default)]
-struct Overlaps {
-    by_source: BTreeMap<Bounds, Vec<[Bounds; 3]>>,
+struct Overlaps([Near; 3]);
+
+/// Boxes by one of their keys.
+#[derive(Default)]
+struct Near {
+    boxes: BTreeMap<Bounds, Vec<[Bounds; 3]>>,
     widest: u32,
+}
+
+impl Near {
+    fn to(&self, key: Bounds) -> impl Iterator<Item = &[Bounds; 3]> + Clone {
+        // what begins earlier than the widest is long cannot reach it
+        let from = (key.0.saturating_sub(self.widest), 0);
+        self.boxes.range(from..=(key.1, u32::MAX)).flat_map(|(_, boxes)| boxes)
+    }
 }
 
 impl Overlaps {
     fn add(&mut self, new: [Bounds; 3]) {
-        let [source, ..] = new;
-        self.widest = self.widest.max(source.1 - source.0);
-        self.by_source.entry(source).or_default().push(new);
+        for (near, key) in self.0.iter_mut().zip(new) {
+            near.widest = near.widest.max(key.1 - key.0);
+            near.boxes.entry(key).or_default().push(new);
+        }
     }
 
     fn meets(&self, new: &[Bounds; 3]) -> bool {
-        let [source, ..] = new;
-        // what begins earlier than the widest is long cannot reach it
-        let from = (source.0.saturating_sub(self.widest), 0);
-        let near = self.by_source.range(from..=(source.1, u32::MAX)).flat_map(|(_, boxes)| boxes);
+        let few = self.0.iter().zip(new).find_map(|(near, key)| {
+            let near = near.to(*key);
+            near.clone().nth(NEAR).is_none().then_some(near)
+        });
         // so many are not compared that a long list would cost more than it gains
-        near.clone().nth(NEAR).is_some()
-            || near
-                .into_iter()
-                .any(|old| old.iter().zip(new).all(|(old, new)| old.0 <= new.1 && new.0 <= old.1))
+        few.is_none_or(|mut near| {
+            near.any(|old| old.iter().zip(new).all(|(old, new)| old.0 <= new.1 && new.0 <= old.1))
+        })
     }
 }
