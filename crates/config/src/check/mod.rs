@@ -11,6 +11,7 @@ mod names;
 mod nat;
 mod networks;
 mod policies;
+mod published;
 mod say;
 mod spelling;
 
@@ -27,6 +28,7 @@ pub(crate) fn check(parsed: &mut Parsed) {
     maps::unapplied(&parsed.config, &mut found);
     crossed::check(&parsed.config, &mut found);
     nat::check(parsed, &mut found);
+    published::check(parsed, &mut found);
     filters::again(&parsed.config, &mut found);
     filters::inexact(&parsed.config, &mut found);
     filters::starving(parsed, &mut found);

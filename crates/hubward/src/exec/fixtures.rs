@@ -244,6 +244,7 @@ pub(super) fn snapshot(config: &str, interfaces: Vec<InterfaceView>) -> Snapshot
         hits: BTreeMap::new(),
         filtered: BTreeMap::new(),
         reflexive: BTreeMap::new(),
+        foreign: Vec::new(),
         translations: translations::View { connections: Some(Listing::default()), ..Default::default() },
         links: interfaces.iter().filter_map(|view| Some((view.index?, view.name.clone()))).collect(),
         routes: connected.collect(),

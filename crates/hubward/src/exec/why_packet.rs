@@ -27,7 +27,7 @@ pub(super) fn packet(context: &Context, arguments: &Arguments) -> Output {
     let journey = way::journey(snapshot, router::inner_again(&snapshot.parsed.config), &question);
     // lines of the configuration are for those who may see it
     let lines = context.caller.privilege >= PRIVILEGED;
-    shown(Told { question, journey, lines })
+    shown(Told { question, journey, lines, foreign: snapshot.foreign.clone() })
 }
 
 fn number(arguments: &Arguments) -> Result<u8, Refusal> {
@@ -43,6 +43,8 @@ struct Told {
     question: Question,
     journey: Journey,
     lines: bool,
+    /// What else may drop a packet that is forwarded.
+    foreign: Vec<String>,
 }
 
 impl Layout for Told {
@@ -58,7 +60,11 @@ impl Layout for Told {
         self.stages(&self.journey.there, out)?;
         let Some(back) = &self.journey.back else { return Ok(()) };
         writeln!(out, "\nThe answer: {}", verdict(back))?;
-        self.stages(back, out)
+        self.stages(back, out)?;
+        for (place, chain) in self.foreign.iter().enumerate() {
+            writeln!(out, "{}Not looked at: {chain}", if place == 0 { "\n" } else { "" })?;
+        }
+        Ok(())
     }
 }
 

@@ -16,16 +16,23 @@ use crate::machine::view::Names;
 use anyhow::Context as _;
 use hubward_config::Parsed;
 use hubward_config::model::{Config, Moment};
+use hubward_linux::conntrack::{Conntrack, MOST};
 use hubward_linux::error::Error;
 use hubward_linux::link;
+use hubward_linux::marks::{FWMARK, INTERFACE_PREFIX};
+use hubward_linux::netlink::Netlink;
 use hubward_linux::nft;
 use hubward_linux::nftables::objects::Shape;
 use hubward_linux::nftables::{Counted, Nftables};
+use hubward_linux::route::{self, Lookup, RouteKind};
+use hubward_proto::time::Instant;
 use ipnet::Ipv4Net;
 use log::{Journal, Said};
+use rules::began::{Judge, Translation};
 use rules::{Here, Rules, TABLE};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::net::Ipv4Addr;
 
 /// The table of a gateway.
 pub(crate) struct Router {
@@ -41,8 +48,15 @@ pub(crate) struct Router {
     moment: Moment,
     /// Whether the kernel can follow FTP, TFTP and SIP.
     follows: bool,
-    /// The last change failed.
-    stale: bool,
+    /// The last change failed: when it is tried again.
+    stale: Option<Instant>,
+    /// Links of interfaces that the configuration no longer has, until they are shut down.
+    leaving: Vec<String>,
+    /// The names of the links that the table was made for.
+    links: BTreeSet<String>,
+    /// The translation under which there may be connections that the one in force would translate
+    /// in another way.
+    before: Option<Translation>,
     /// What lines with `log` met.
     journal: Journal,
 }
@@ -55,7 +69,7 @@ pub(crate) fn here<'a>(
     tun: Option<&'a str>,
 ) -> Here<'a> {
     let moment = Date::new(wall_clock()).minute();
-    Here { names, leased, tun, moment, inner_again: inner_again(config), follows: true }
+    Here { names, leased, tun, moment, inner_again: inner_again(config), follows: true, leaving: &[] }
 }
 
 /// Whether what comes out of a tunnel passes the input list of its interface again.
@@ -66,6 +80,15 @@ pub(crate) fn inner_again(config: &Config) -> bool {
 /// The first release that filters what comes out of a tunnel once. It was 12.3(8)T, but `version
 /// 12.3` does not say which it is.
 const ONCE: (u16, u16) = (12, 4);
+
+/// The chains of other programs that may drop what this router forwards, in words: a packet passes
+/// only if every table lets it pass.
+pub(crate) fn foreign() -> Vec<String> {
+    // Hubward's tables are called like its links
+    let found = Nftables::open().and_then(|filters| filters.dropping_forwarded(INTERFACE_PREFIX));
+    let chains = found.inspect_err(|error| tracing::debug!("{error}")).unwrap_or_default();
+    chains.into_iter().map(|chain| format!("another program's {chain}")).collect()
+}
 
 impl Router {
     /// Puts the table of a configuration in place of one that an earlier run left, whose counts
@@ -81,7 +104,10 @@ impl Router {
             moment,
             journal,
             follows: true,
-            stale: false,
+            stale: None,
+            leaving: Vec::new(),
+            links: BTreeSet::new(),
+            before: None,
         };
         router.set(parsed, here)?;
         Ok(router)
@@ -90,10 +116,19 @@ impl Router {
     /// Brings the table in line with a configuration, in one transaction. An error leaves the table
     /// that is there.
     pub(crate) fn set(&mut self, parsed: &Parsed, here: Here<'_>) -> anyhow::Result<()> {
-        let here = Here { follows: self.follows, ..here };
+        let links: BTreeSet<String> = here.names.iter().map(|(_, link)| link.clone()).collect();
+        let mut leaving = self.leaving.clone();
+        if self.rules.as_ref().is_some_and(|rules| !rules.text.is_empty()) {
+            leaving.extend(self.links.iter().cloned());
+        }
+        leaving.retain(|link| !links.contains(link));
+        leaving.sort();
+        leaving.dedup();
+        let here = Here { follows: self.follows, leaving: &leaving, ..here };
         let mut wanted = rules::rules(parsed, here);
         self.moment = here.moment;
         if self.rules.as_ref() == Some(&wanted) {
+            (self.links, self.leaving) = (links, leaving);
             return Ok(());
         }
         // what the lines of before met
@@ -122,6 +157,11 @@ impl Router {
             loaded.context("the access lists and address translation cannot be put in place")?;
         }
         self.journal.follow(wanted.logged.clone());
+        let there = self.rules.take().map(|there| there.translation).unwrap_or_default();
+        if there != wanted.translation {
+            self.before.get_or_insert(there);
+        }
+        (self.links, self.leaving) = (links, leaving);
         self.rules = Some(wanted);
         self.generation = None;
         // what cannot be read is looked at again within a second
@@ -146,12 +186,41 @@ impl Router {
         Ok(nft::load(&whole(wanted, &counts))?)
     }
 
-    /// Like [`Self::set`]; errors are logged, and it is tried again.
+    /// Like [`Self::set`]; errors are logged, and it is tried again. Whatever `nft` waits for, the
+    /// gateway waits a tenth of its time for it at most.
     pub(crate) fn set_or_tell(&mut self, parsed: &Parsed, here: Here<'_>) {
+        let begun = now();
         let set = self.set(parsed, here);
-        self.stale = set.is_err();
+        let took = now().since(begun);
+        self.stale = set.is_err().then(|| now() + took * 9);
         if let Err(error) = set {
             tracing::error!("{error:#}; what was there stays in force, and it is tried again");
+        }
+    }
+
+    /// What remains to be done when the machine is in line with the configuration: links that are
+    /// down are forgotten, or all if nothing is left to do (`done`), and connections that would be
+    /// translated in another way now begin again.
+    pub(crate) fn settle(&mut self, parsed: &Parsed, here: Here<'_>, done: bool) {
+        let left = self.leaving.len();
+        self.leaving.retain(|link| !done && is_up(link));
+        if self.leaving.len() < left {
+            self.set_or_tell(parsed, here);
+        }
+        let (Some(before), Some(rules)) = (self.before.take(), &self.rules) else { return };
+        if before.is_empty() && rules.translation.is_empty() {
+            return;
+        }
+        let judge = Judge::new(&parsed.config, here, &rules.translation, &before);
+        match begin_again(&judge) {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(
+                "{count} connections that began before `ip nat` was what it is now are no longer translated as they were"
+            ),
+            Err(error) => {
+                tracing::warn!("connections may still be translated as before: {error}");
+                self.before = Some(before);
+            }
         }
     }
 
@@ -161,7 +230,8 @@ impl Router {
     }
 
     /// Periodic work: time ranges begin and end, and what another program removed is restored.
-    pub(crate) fn every_second(&mut self, parsed: &Parsed, here: Here<'_>) {
+    pub(crate) fn every_second(&mut self, parsed: &Parsed, here: Here<'_>, done: bool) {
+        self.settle(parsed, here, done);
         tell(self.journal.every_second(now()));
         let there = self.is_whole();
         if !there {
@@ -170,7 +240,13 @@ impl Router {
             );
             self.rules = None;
         }
-        if !there || self.stale || (here.moment != self.moment && !parsed.config.time_ranges.is_empty()) {
+        if self.stale.is_some_and(|again| again > now()) {
+            return;
+        }
+        if !there
+            || self.stale.is_some()
+            || (here.moment != self.moment && !parsed.config.time_ranges.is_empty())
+        {
             self.set_or_tell(parsed, here);
         }
     }
@@ -192,6 +268,36 @@ impl Router {
         self.generation = whole.then_some(generation);
         whole
     }
+}
+
+fn is_up(name: &str) -> bool {
+    Netlink::open().and_then(|netlink| link::by_name(&netlink, name)).is_ok_and(|link| link.up)
+}
+
+/// Removes the connections that are outdated; how many there were.
+fn begin_again(judge: &Judge<'_>) -> Result<usize, Error> {
+    let (conntrack, netlink) = (Conntrack::open()?, Netlink::open()?);
+    // sources by the routes of the configuration, destinations by those into the TUN too
+    let (mut comes, mut goes) = (BTreeMap::new(), BTreeMap::new());
+    let leads = |known: &mut BTreeMap<Ipv4Addr, Option<String>>, address: Ipv4Addr, mark: u32| {
+        known.entry(address).or_insert_with(|| link_to(&netlink, address, mark)).clone()
+    };
+    let listing = conntrack.list(MOST, |connection| {
+        let comes = |address| leads(&mut comes, address, FWMARK);
+        judge.is_outdated(connection, comes, |address| leads(&mut goes, address, 0))
+    })?;
+    let mut removed = 0;
+    for connection in &listing.connections {
+        removed += usize::from(conntrack.remove(connection)?);
+    }
+    Ok(removed)
+}
+
+/// The link by which the routes lead to an address, if it is another machine's.
+fn link_to(netlink: &Netlink, address: Ipv4Addr, mark: u32) -> Option<String> {
+    let how = Lookup { mark, ..Lookup::default() };
+    let route = route::lookup(netlink, address.into(), how).ok()?;
+    (route.kind == RouteKind::Unicast).then(|| link::name_of(route.interface)).flatten()
 }
 
 fn tell(said: Vec<Said>) {
@@ -243,7 +349,7 @@ mod tests {
             text: "  chain a {\n  }\n".into(),
             parts: parts.iter().map(ToString::to_string).collect(),
             counters: counters.iter().map(ToString::to_string).collect(),
-            logged: Vec::new(),
+            ..Rules::default()
         }
     }
 

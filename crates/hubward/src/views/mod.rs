@@ -476,6 +476,7 @@ impl Views {
             statics,
             filtered: Nftables::open().and_then(|filters| filters.named_counters(TABLE)).unwrap_or_default(),
             reflexive: reflexive::entries(&parsed.config),
+            foreign: machine.map(|_| crate::router::foreign()).unwrap_or_default(),
             translations: self.translations.clone(),
             guard,
             neighbours: machine.and_then(|netlink| neighbour::list(netlink).ok()).unwrap_or_default(),

@@ -62,6 +62,8 @@ pub(crate) struct Snapshot {
     pub(crate) filtered: BTreeMap<String, Counted>,
     /// What reflexive access lists know, by their names.
     pub(crate) reflexive: BTreeMap<String, Vec<reflexive::Entry>>,
+    /// The chains of other programs that may drop what is forwarded, in words.
+    pub(crate) foreign: Vec<String>,
     /// What `show ip nat` is made of.
     pub(crate) translations: translations::View,
     /// What must not leave unencrypted.

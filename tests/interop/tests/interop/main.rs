@@ -11,6 +11,7 @@
 
 mod automation;
 mod branches;
+mod captured;
 mod checked;
 mod client;
 mod closed_corpus;
@@ -50,6 +51,7 @@ mod site_shown;
 mod soak;
 mod spoke_dhcp;
 mod terminal;
+mod translation;
 mod why;
 
 use std::sync::Arc;
@@ -126,6 +128,7 @@ fn main() {
         ("headquarters", headquarters::CASES),
         ("site", site::CASES),
         ("site_changes", site_changes::CASES),
+        ("translation", translation::CASES),
         ("site_shown", site_shown::CASES),
         ("site_boot", site_boot::CASES),
         ("crash", crash::CASES),
@@ -134,6 +137,7 @@ fn main() {
         ("spoke_dhcp", spoke_dhcp::CASES),
         ("soak", soak::CASES),
         ("automation", automation::CASES),
+        ("captured", captured::CASES),
         ("client", client::CASES),
         ("guard", guard::CASES),
         ("harness_selfcheck", harness_selfcheck::CASES),

@@ -2,20 +2,35 @@
 
 use super::list::{Lists, REFUSE, Use};
 use super::packets;
-use super::site::Site;
+use super::site::{Site, quoted};
 use super::text::{base, chain, marked};
 use crate::guard::ranges;
-use hubward_config::model::{Addressing, Interface, SourceCheck};
-use hubward_linux::marks::{CLEAR_MARK, FWMARK};
+use hubward_config::model::{Addressing, SourceCheck};
+use hubward_linux::marks::{CAPTURE_MASK, CLEAR_MARK, FWMARK};
 use ipnet::{IpNet, Ipv4Net};
 
 pub(super) fn chains(site: &Site<'_>, lists: &mut Lists<'_>) -> Vec<String> {
     let mut chains = Vec::new();
+    leaving(site, &mut chains);
     input(site, lists, &mut chains);
     output(site, lists, &mut chains);
     mss(site, &mut chains);
     broadcasts(site, lists, &mut chains);
     chains
+}
+
+/// Links that are about to be shut down: their interfaces, and with them their lists, are gone from
+/// the configuration already.
+fn leaving(site: &Site<'_>, chains: &mut Vec<String>) {
+    let links: Vec<String> = site.here.leaving.iter().filter_map(quoted).collect();
+    if links.is_empty() {
+        return;
+    }
+    let links = packets::set(links.into_iter());
+    for (name, hook, by) in [("coming", "prerouting", "iifname"), ("leaving", "postrouting", "oifname")] {
+        let head = format!("type filter hook {hook} priority -160; policy accept;");
+        chains.push(base(name, &head, &[format!("{by} {links} drop")]));
+    }
 }
 
 /// What comes in by each interface: its list first, then where it claims to come from.
@@ -32,7 +47,7 @@ fn input(site: &Site<'_>, lists: &mut Lists<'_>, chains: &mut Vec<String>) {
             }
         }
         if let Some(check) = &interface.source_check {
-            rules.extend(source_check(site, lists, interface, check));
+            rules.extend(source_check(site, lists, place, check));
         }
         if rules.is_empty() {
             continue;
@@ -70,37 +85,48 @@ fn input(site: &Site<'_>, lists: &mut Lists<'_>, chains: &mut Vec<String>) {
     chains.push(base("input", "type filter hook prerouting priority -150; policy accept;", &jumps));
 }
 
-/// Packets whose source this interface does not lead to.
-fn source_check(
-    site: &Site<'_>,
-    lists: &mut Lists<'_>,
-    interface: &Interface,
-    check: &SourceCheck,
-) -> Vec<String> {
+/// Packets whose source this interface does not lead to. The routes that count are those of the
+/// configuration: the mark of Hubward's own packets makes the look-up pass by the routes into the
+/// TUN, which a crypto map may have for every address.
+fn source_check(site: &Site<'_>, lists: &mut Lists<'_>, place: usize, check: &SourceCheck) -> Vec<String> {
     // a host that asks for its address has none
     let mut rules = vec!["ip saddr 0.0.0.0 ip daddr 255.255.255.255 return".to_owned()];
     if check.allow_self_ping {
         rules.push("fib saddr type local return".into());
     }
     let fails = match check.by_this_interface {
-        true => "fib saddr . iif oif missing",
-        false => "fib saddr oif missing",
+        true => "fib saddr . mark . iif oif missing",
+        false => "fib saddr . mark oif missing",
     };
     let mut fails = vec![fails.to_owned()];
     if !check.allow_default {
         let known = ranges::disjoint(known_networks(site).into_iter().map(ranges::of));
-        let known = packets::set(known.into_iter().map(ranges::told));
-        fails.push(if known.is_empty() { String::new() } else { format!("ip saddr != {known}") });
+        // without any, nothing is known
+        fails.push(match known.as_slice() {
+            [] => String::new(),
+            known => format!("ip saddr != {}", packets::set(known.iter().copied().map(ranges::told))),
+        });
     }
     let permitted = check.list.as_ref().and_then(|name| {
-        let pass = format!("pass_{}", interface.number);
-        lists.chains.push(chain(&pass, &["accept".to_owned()]));
-        lists.chain(name, Use::Except { then: pass })
+        let stop = format!("forged_{place}");
+        lists.chains.push(chain(&stop, &["drop".to_owned()]));
+        lists.chain(name, Use::Except(stop))
     });
-    for fail in fails {
-        rules.extend(permitted.as_ref().map(|list| format!("{fail} jump {list}")));
-        rules.push(format!("{fail} drop"));
+    let verdict = permitted.map_or_else(|| "drop".to_owned(), |list| format!("jump {list}"));
+    let checks: Vec<String> =
+        fails.into_iter().map(|fail| format!("{fail} {verdict}").trim().into()).collect();
+    if site.here.tun.is_none() {
+        rules.extend(checks);
+        return rules;
     }
+    // other programs' marks stay as they are
+    let marked = format!("from_{place}");
+    let mut of_marked = vec![format!("meta mark set meta mark | {FWMARK:#x}")];
+    of_marked.extend(checks.iter().cloned());
+    of_marked.push(format!("meta mark set meta mark & {:#x}", !CAPTURE_MASK));
+    lists.chains.push(chain(&marked, &of_marked));
+    rules.push(format!("meta mark & {CAPTURE_MASK:#x} == 0 goto {marked}"));
+    rules.extend(checks);
     rules
 }
 

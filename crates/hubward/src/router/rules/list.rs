@@ -23,13 +23,10 @@ pub(super) enum Use {
         /// The other chain.
         then: String,
     },
-    /// The same, and it is counted: what a filter would drop, and an exception lets pass.
-    Except {
-        /// The other chain.
-        then: String,
-    },
     /// What the list permits returns; the rest continues in this chain. Nothing is counted.
     Unless(String),
+    /// The same, and it is counted: the exceptions of a filter.
+    Except(String),
 }
 
 /// The chain that refuses what comes in.
@@ -130,24 +127,24 @@ impl<'c> Lists<'c> {
             // the line that every list ends with
             Use::Input | Use::Fragments => Some(format!("goto {REFUSE}")),
             Use::Output => Some("drop".to_owned()),
-            Use::Select { .. } | Use::Except { .. } => None,
-            Use::Unless(next) => Some(format!("goto {next}")),
+            Use::Select { .. } => None,
+            Use::Unless(next) | Use::Except(next) => Some(format!("goto {next}")),
         });
         self.chains.push(text::chain(&chain, &rules));
         Some(chain)
     }
 
     fn pieces(&mut self, list: &'c Acl, of: &Use) -> Vec<Piece> {
-        let counts = matches!(of, Use::Input | Use::Output | Use::Fragments | Use::Except { .. });
+        let counts = matches!(of, Use::Input | Use::Output | Use::Fragments | Use::Except(_));
         let names = counter::names(list);
         let mut pieces = Vec::new();
         for (entry, name) in list.entries.iter().zip(names) {
             let verdict = |permit: bool| match (of, permit) {
-                (Use::Select { then } | Use::Except { then }, true) => format!("goto {then}"),
-                (Use::Unless(next), false) => format!("goto {next}"),
+                (Use::Select { then }, true) => format!("goto {then}"),
+                (Use::Unless(next) | Use::Except(next), false) => format!("goto {next}"),
                 (Use::Output, false) => "drop".to_owned(),
                 (Use::Input | Use::Fragments, false) => format!("goto {REFUSE}"),
-                (_, true) | (Use::Select { .. } | Use::Except { .. }, false) => "return".to_owned(),
+                (_, true) | (Use::Select { .. }, false) => "return".to_owned(),
             };
             let counter = name.filter(|_| counts);
             let piece = |ask, before, permit| Piece {
@@ -192,12 +189,12 @@ impl<'c> Lists<'c> {
     /// What a line asks, for a use; `None`: it is not known.
     fn asks(&self, rule: &AclRule, of: &Use) -> Option<Vec<Match>> {
         let unknown = match of {
-            Use::Select { .. } | Use::Except { .. } | Use::Unless(_) => Unknown::Closed,
+            Use::Select { .. } | Use::Unless(_) | Use::Except(_) => Unknown::Closed,
             Use::Input | Use::Output | Use::Fragments if rule.permit => Unknown::Narrower,
             Use::Input | Use::Output | Use::Fragments => Unknown::Wider,
         };
         match of {
-            Use::Input | Use::Output | Use::Select { .. } | Use::Except { .. } | Use::Unless(_) => {
+            Use::Input | Use::Output | Use::Select { .. } | Use::Unless(_) | Use::Except(_) => {
                 of_line(self.config, rule, self.moment, unknown)
             }
             Use::Fragments => {
@@ -314,7 +311,7 @@ fn closing(of: &Use, permit: bool, piece: impl Fn(Match, Vec<String>, bool) -> P
     let all = piece(Match::everything(), Vec::new(), false);
     match of {
         Use::Input | Use::Output | Use::Fragments => (!permit).then_some(all),
-        Use::Select { .. } | Use::Except { .. } | Use::Unless(_) => {
+        Use::Select { .. } | Use::Unless(_) | Use::Except(_) => {
             Some(Piece { verdict: "drop".to_owned(), ..all })
         }
     }
@@ -401,7 +398,7 @@ fn run(pieces: &[Piece]) -> usize {
 }
 
 /// Boxes near a new one that are compared with it; where there are more, another map begins.
-const NEAR: usize = 64;
+const NEAR: usize = 256;
 
 /// First and last value of a key.
 type Bounds = (u32, u32);
@@ -414,36 +411,45 @@ fn bounds(ask: &Match) -> [Bounds; 3] {
         Side::Any | Side::Bits(..) => (0, u32::MAX),
     };
     let port = ask.destination_ports.first().map_or((0, u32::MAX), |(a, b)| (u32::from(*a), u32::from(*b)));
-    // what distinguishes most lines comes first
-    match ask.source {
-        Side::Any => [side(&ask.destination), port, (0, 0)],
-        _ => [side(&ask.source), side(&ask.destination), port],
-    }
+    [side(&ask.source), side(&ask.destination), port]
 }
 
-/// Boxes that do not meet. They are found by their first key, and compared where those are near.
+/// Boxes that do not meet. They are found by any of their keys, and compared where they are near by
+/// that which tells most of them apart.
 #[derive(Default)]
-struct Overlaps {
-    by_source: BTreeMap<Bounds, Vec<[Bounds; 3]>>,
+struct Overlaps([Near; 3]);
+
+/// Boxes by one of their keys.
+#[derive(Default)]
+struct Near {
+    boxes: BTreeMap<Bounds, Vec<[Bounds; 3]>>,
     widest: u32,
+}
+
+impl Near {
+    fn to(&self, key: Bounds) -> impl Iterator<Item = &[Bounds; 3]> + Clone {
+        // what begins earlier than the widest is long cannot reach it
+        let from = (key.0.saturating_sub(self.widest), 0);
+        self.boxes.range(from..=(key.1, u32::MAX)).flat_map(|(_, boxes)| boxes)
+    }
 }
 
 impl Overlaps {
     fn add(&mut self, new: [Bounds; 3]) {
-        let [source, ..] = new;
-        self.widest = self.widest.max(source.1 - source.0);
-        self.by_source.entry(source).or_default().push(new);
+        for (near, key) in self.0.iter_mut().zip(new) {
+            near.widest = near.widest.max(key.1 - key.0);
+            near.boxes.entry(key).or_default().push(new);
+        }
     }
 
     fn meets(&self, new: &[Bounds; 3]) -> bool {
-        let [source, ..] = new;
-        // what begins earlier than the widest is long cannot reach it
-        let from = (source.0.saturating_sub(self.widest), 0);
-        let near = self.by_source.range(from..=(source.1, u32::MAX)).flat_map(|(_, boxes)| boxes);
+        let few = self.0.iter().zip(new).find_map(|(near, key)| {
+            let near = near.to(*key);
+            near.clone().nth(NEAR).is_none().then_some(near)
+        });
         // so many are not compared that a long list would cost more than it gains
-        near.clone().nth(NEAR).is_some()
-            || near
-                .into_iter()
-                .any(|old| old.iter().zip(new).all(|(old, new)| old.0 <= new.1 && new.0 <= old.1))
+        few.is_none_or(|mut near| {
+            near.any(|old| old.iter().zip(new).all(|(old, new)| old.0 <= new.1 && new.0 <= old.1))
+        })
     }
 }

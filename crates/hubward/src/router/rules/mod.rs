@@ -7,16 +7,18 @@
 //! | chain | hook | priority | what |
 //! |---|---|---|---|
 //! | `fragments` | prerouting | -450 | lists with `fragments`, before fragments are put together |
-//! | `untracked` | prerouting | -300 | ESP for this router makes no connection |
+//! | `untracked` | prerouting | -300 | ESP and IKE for this router make no connection |
 //! | `connections` | prerouting | -190 | times of translations, FTP, TFTP, SIP |
 //! | `input` | prerouting | -150 | `ip access-group … in`, `ip verify unicast` |
 //! | `published` | prerouting | -105 | static translations of what comes from outside |
 //! | `mss` | forward | -150 | `ip tcp adjust-mss` |
 //! | `broadcasts` | forward | -140 | `ip directed-broadcast` |
 //! | `translate` | postrouting | 95 | translations of what goes outside |
+//! | `leaks` | postrouting | 115 | what would be translated, and was not |
 //! | `output` | postrouting | 160 | `ip access-group … out` |
 //! | `own` | output | -300 | what Hubward itself sends is translated already |
 
+pub(crate) mod began;
 mod connections;
 pub(crate) mod counter;
 mod filter;
@@ -28,6 +30,7 @@ mod site;
 mod tests;
 mod text;
 
+use began::Translation;
 use hubward_config::Parsed;
 use list::Lists;
 pub(crate) use list::LoggedLine;
@@ -49,6 +52,8 @@ pub(crate) struct Rules {
     pub(crate) counters: BTreeSet<String>,
     /// The lines with `log`.
     pub(crate) logged: Vec<LoggedLine>,
+    /// What of it is address translation.
+    pub(crate) translation: Translation,
 }
 
 /// The table of a configuration.
@@ -57,7 +62,11 @@ pub(crate) fn rules(parsed: &Parsed, here: Here<'_>) -> Rules {
     let site = Site { config, here };
     let mut lists = Lists::new(config, here.moment);
     let mut chains = filter::chains(&site, &mut lists);
-    chains.extend(nat::chains(&site, &mut lists));
+    let others = lists.chains.len();
+    let of_nat = nat::chains(&site, &mut lists);
+    let selecting = lists.chains.iter().skip(others);
+    let translation = Translation::of(&site, selecting.chain(&of_nat).map(String::as_str).collect());
+    chains.extend(of_nat);
     if chains.is_empty() {
         return Rules::default();
     }
@@ -66,7 +75,7 @@ pub(crate) fn rules(parsed: &Parsed, here: Here<'_>) -> Rules {
         text.push_str(part);
     }
     let parts = text.lines().filter_map(part).collect();
-    Rules { text, parts, counters: lists.counters, logged: lists.logged }
+    Rules { text, parts, counters: lists.counters, logged: lists.logged, translation }
 }
 
 /// The name of a chain, map or set that a line begins.

@@ -1,17 +1,31 @@
 //! `ip nat`: static rules first, then the dynamic ones in the order of the configuration, as IOS
 //! tries them. The TUN stands for the interface that has the crypto map: a packet is translated, and
 //! then the crypto map sees it.
+//!
+//! The kernel translates connections, and not packets: what belongs to none (a reset that comes too
+//! late, an answer that nobody asked for), or to one that began from outside without a translation,
+//! is never asked about. Of such packets, those that the rules select are dropped.
 
 use super::connections;
 use super::list::{Lists, Use};
+use super::packets;
 use super::site::Site;
 use super::text::{base, chain, marked};
+use crate::guard::ranges;
 use hubward_config::model::{
     Config, DynamicNat, Interface, NatGlobal, NatPool, NatRule, NatSelect, NatSide, NatTo, RouteMap,
     RouteMapEntry, RouteMatch, StaticNat, StaticNatPair,
 };
 use hubward_linux::marks::{CLEAR_MARK, FWMARK};
 use std::net::Ipv4Addr;
+
+/// Ports of this router that no translation gives away: DHCP, IKE, SSH.
+const OWN_PORTS: [(u8, &str); 2] = [(17, "{ 67, 68, 500, 4500 }"), (6, "22")];
+/// The ports that stand in for them.
+const INSTEAD: &str = "5000-65535";
+/// What the kernel translates belongs to a connection.
+const OF_NONE: &str = "ct state { invalid, untracked }";
+const UNTRANSLATED: &str = "ct status & (snat | dnat) == 0";
 
 pub(super) fn chains(site: &Site<'_>, lists: &mut Lists<'_>) -> Vec<String> {
     let side = |side: NatSide| {
@@ -24,16 +38,17 @@ pub(super) fn chains(site: &Site<'_>, lists: &mut Lists<'_>) -> Vec<String> {
     };
     let tun = site.crypto().any(|(one, _)| one.nat.is_some());
     let both = site.links(|one| one.nat.is_some(), tun);
-    let (mut chains, mut out, mut back) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut chains, mut out, mut back, mut left) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let rules = &site.config.nat.rules;
     for (place, rule) in rules.iter().enumerate() {
         if let NatRule::Static(rule) = rule {
-            published(site, lists, place, rule, (&mut out, &mut back), &mut chains);
+            published(site, lists, place, rule, (&mut out, &mut back, &mut left), &mut chains);
         }
     }
     for (place, rule) in rules.iter().enumerate() {
         if let NatRule::Dynamic(rule) = rule {
             out.extend(dynamic(site, lists, place, rule, &mut chains));
+            left.extend(selected(site, lists, place, &rule.which, &mut chains));
         }
     }
     if out.is_empty() {
@@ -44,20 +59,7 @@ pub(super) fn chains(site: &Site<'_>, lists: &mut Lists<'_>) -> Vec<String> {
         lists.objects.extend(objects);
         chains.push(chain);
     }
-    // what Hubward sends was translated on its way into the TUN, or is its own
-    let own = [FWMARK, CLEAR_MARK].map(|mark| format!("{} notrack", marked(mark)));
-    chains.push(base("own", "type filter hook output priority -300; policy accept;", &own));
-    let of_crypto: Vec<String> = site
-        .crypto()
-        .filter_map(|(one, link)| {
-            let address = site.address(&one.name)?;
-            Some(format!("iifname {link} ip daddr {address} ip protocol 50 notrack"))
-        })
-        .collect();
-    if !of_crypto.is_empty() {
-        let head = "type filter hook prerouting priority -300; policy accept;";
-        chains.push(base("untracked", head, &of_crypto));
-    }
+    untracked(site, &mut chains);
     if !back.is_empty() {
         let rules = [format!("iifname {outside} jump static_back")];
         chains.push(chain("static_back", &back));
@@ -66,58 +68,143 @@ pub(super) fn chains(site: &Site<'_>, lists: &mut Lists<'_>) -> Vec<String> {
     chains.push(chain("sources", &out));
     let rules = [format!("iifname {inside} oifname {outside} jump sources")];
     chains.push(base("translate", "type nat hook postrouting priority 95; policy accept;", &rules));
+    leaks(site, left, (&inside, &outside), &mut chains);
     chains
 }
 
-/// A static rule, in both directions.
+/// What makes no connection: what Hubward sends, which was translated on its way into the TUN or is
+/// its own, and what comes for its IKE and ESP. So the answers of a peer reach this router whatever
+/// an inside host has sent to that peer.
+fn untracked(site: &Site<'_>, chains: &mut Vec<String>) {
+    let own = [FWMARK, CLEAR_MARK].map(|mark| format!("{} notrack", marked(mark)));
+    chains.push(base("own", "type filter hook output priority -300; policy accept;", &own));
+    let of_crypto: Vec<String> = site
+        .crypto()
+        .filter_map(|(one, link)| Some((link, site.address(&one.name)?)))
+        .flat_map(|(link, address)| {
+            ["ip protocol 50", "udp dport { 500, 4500 }"]
+                .map(|what| format!("iifname {link} ip daddr {address} {what} notrack"))
+        })
+        .collect();
+    if !of_crypto.is_empty() {
+        let head = "type filter hook prerouting priority -300; policy accept;";
+        chains.push(base("untracked", head, &of_crypto));
+    }
+}
+
+/// Drops what the rules would translate, and what leaves as it is. What goes into a tunnel is looked
+/// at only if it belongs to no connection: the answers of a host with a static translation are no
+/// answers of its global address to who has called its own through a tunnel.
+fn leaks(site: &Site<'_>, left: Vec<String>, (inside, outside): (&str, &str), chains: &mut Vec<String>) {
+    let globals = ranges::disjoint(globals(site));
+    let mut rules = Vec::new();
+    if !globals.is_empty() {
+        // an address that is seen outside may be seen outside
+        let globals = packets::set(globals.into_iter().map(ranges::told));
+        rules.push(format!("ip saddr {globals} return"));
+    }
+    rules.extend(left);
+    chains.push(chain("untranslated", &rules));
+    let mut rules = vec![format!("iifname {inside} oifname {outside} {OF_NONE} jump untranslated")];
+    if let Some(links) = site.links(|one| one.nat == Some(NatSide::Outside), false) {
+        let clear = if site.here.tun.is_none() { "rt ipsec missing " } else { "" };
+        rules.push(format!("iifname {inside} oifname {links} {clear}{UNTRANSLATED} jump untranslated"));
+    }
+    chains.push(base("leaks", "type filter hook postrouting priority 115; policy accept;", &rules));
+}
+
+/// The addresses that rules give to what goes outside.
+pub(super) fn globals(site: &Site<'_>) -> Vec<ranges::Range> {
+    let one = |address: Ipv4Addr| (address, address);
+    let of_interface = |name: &str| site.address(name).map(one).into_iter().collect();
+    let of_rule = |rule: &NatRule| -> Vec<ranges::Range> {
+        match rule {
+            NatRule::Dynamic(DynamicNat { to: NatTo::Interface(name), .. }) => of_interface(name),
+            NatRule::Dynamic(DynamicNat { to: NatTo::Pool(name), .. }) => {
+                pool(site.config, name).map(|pool| pool.ranges.clone()).unwrap_or_default()
+            }
+            NatRule::Static(rule) => match &rule.what {
+                StaticNatPair::Network { global, .. } => vec![ranges::of(*global)],
+                StaticNatPair::Host { global, .. } | StaticNatPair::Port { global, .. } => match global {
+                    NatGlobal::Address(address) => vec![one(*address)],
+                    NatGlobal::Interface(name) => of_interface(name),
+                },
+            },
+        }
+    };
+    site.config.nat.rules.iter().flat_map(of_rule).collect()
+}
+
+/// Which packets from inside a static rule means.
+fn from_inside(rule: &StaticNat) -> String {
+    match &rule.what {
+        StaticNatPair::Host { local, .. } => format!("ip saddr {local}"),
+        StaticNatPair::Network { local, .. } => format!("ip saddr {local}"),
+        StaticNatPair::Port { protocol, local, local_port, .. } => {
+            format!("ip saddr {local} ip protocol {protocol} th sport {local_port}")
+        }
+    }
+}
+
+/// What a static rule does; `None`: the interface whose address it gives has none.
+struct Pair {
+    to_global: String,
+    from_outside: String,
+    to_local: String,
+}
+
+fn pair(site: &Site<'_>, rule: &StaticNat) -> Option<Pair> {
+    let address = |global: &NatGlobal| match global {
+        NatGlobal::Address(address) => Some(*address),
+        NatGlobal::Interface(name) => site.address(name),
+    };
+    Some(match &rule.what {
+        StaticNatPair::Host { local, global } => {
+            let global = address(global)?;
+            Pair {
+                to_global: format!("snat to {global}"),
+                from_outside: format!("ip daddr {global}"),
+                to_local: format!("dnat to {local}"),
+            }
+        }
+        StaticNatPair::Network { local, global } => Pair {
+            to_global: format!("snat ip prefix to ip saddr map {{ {local} : {global} }}"),
+            from_outside: format!("ip daddr {global}"),
+            to_local: format!("dnat ip prefix to ip daddr map {{ {global} : {local} }}"),
+        },
+        StaticNatPair::Port { protocol, local, local_port, global, global_port } => {
+            let global = address(global)?;
+            Pair {
+                to_global: format!("snat to {global}:{global_port}"),
+                from_outside: format!("ip daddr {global} ip protocol {protocol} th dport {global_port}"),
+                to_local: format!("dnat to {local}:{local_port}"),
+            }
+        }
+    })
+}
+
+/// A static rule, in both directions, and what of it must not leave as it is.
 fn published(
     site: &Site<'_>,
     lists: &mut Lists<'_>,
     place: usize,
     rule: &StaticNat,
-    (out, back): (&mut Vec<String>, &mut Vec<String>),
+    (out, back, left): (&mut Vec<String>, &mut Vec<String>, &mut Vec<String>),
     chains: &mut Vec<String>,
 ) {
-    let address = |global: &NatGlobal| match global {
-        NatGlobal::Address(address) => Some(*address),
-        NatGlobal::Interface(name) => site.address(name),
+    let from_inside = from_inside(rule);
+    let Some(Pair { to_global, from_outside, to_local }) = pair(site, rule) else {
+        // what has no address to go by must not leave with its own
+        out.push(format!("{from_inside} drop"));
+        left.push(format!("{from_inside} drop"));
+        return;
     };
-    let (from_inside, to_global, from_outside, to_local) = match &rule.what {
-        StaticNatPair::Host { local, global } => {
-            let Some(global) = address(global) else {
-                // what has no address to go by must not leave with its own
-                out.push(format!("ip saddr {local} drop"));
-                return;
-            };
-            (
-                format!("ip saddr {local}"),
-                format!("snat to {global}"),
-                format!("ip daddr {global}"),
-                format!("dnat to {local}"),
-            )
-        }
-        StaticNatPair::Network { local, global } => (
-            format!("ip saddr {local}"),
-            format!("snat ip prefix to ip saddr map {{ {local} : {global} }}"),
-            format!("ip daddr {global}"),
-            format!("dnat ip prefix to ip daddr map {{ {global} : {local} }}"),
-        ),
-        StaticNatPair::Port { protocol, local, local_port, global, global_port } => {
-            let Some(global) = address(global) else {
-                out.push(format!("ip saddr {local} ip protocol {protocol} th sport {local_port} drop"));
-                return;
-            };
-            (
-                format!("ip saddr {local} ip protocol {protocol} th sport {local_port}"),
-                format!("snat to {global}:{global_port}"),
-                format!("ip daddr {global} ip protocol {protocol} th dport {global_port}"),
-                format!("dnat to {local}:{local_port}"),
-            )
-        }
-    };
+    // the route map speaks of packets from inside; what comes to the address from outside is for
+    // the host in any case
+    back.push(format!("{from_outside} {to_local}"));
     let Some(map) = &rule.route_map else {
         out.push(format!("{from_inside} {to_global}"));
-        back.push(format!("{from_outside} {to_local}"));
+        left.push(format!("{from_inside} drop"));
         return;
     };
     let then = format!("static_{place}");
@@ -131,9 +218,10 @@ fn published(
     let select = format!("chosen_{place}");
     chains.push(chain(&select, &rules));
     out.push(format!("{from_inside} jump {select}"));
-    // the route map speaks of packets from inside; what comes to the address from outside is for
-    // the host in any case
-    back.push(format!("{from_outside} {to_local}"));
+    let by_map = NatSelect::RouteMap(map.clone());
+    left.extend(
+        selected(site, lists, place, &by_map, chains).into_iter().map(|rule| format!("{from_inside} {rule}")),
+    );
 }
 
 /// A dynamic rule: which packets, and to which addresses.
@@ -143,31 +231,67 @@ fn dynamic(
     place: usize,
     rule: &DynamicNat,
     chains: &mut Vec<String>,
-) -> Vec<String> {
+) -> Option<String> {
     let then = format!("to_{place}");
-    let rules = match &rule.which {
-        // a list that is not there selects nothing here
-        NatSelect::List(name) => {
-            let list = lists.chain(name, Use::Select { then: then.clone() });
-            list.map(|list| vec![format!("jump {list}")]).unwrap_or_default()
-        }
-        NatSelect::RouteMap(name) => by_route_map(site, lists, name, &then),
-    };
+    let rules = chosen(site, lists, &rule.which, &then);
     if rules.is_empty() {
-        return Vec::new();
+        return None;
     }
     let to = match &rule.to {
-        NatTo::Interface(name) => site.address(name).map(|address| format!("snat to {address}")),
-        NatTo::Pool(name) => pool(site.config, name).map(to_pool),
+        NatTo::Interface(name) => site.address(name).map(to_address),
+        NatTo::Pool(name) => pool(site.config, name).map(|pool| to_pool(site, pool)),
     };
     // what has no address to go by must not leave with its own
-    chains.push(chain(&then, &[to.unwrap_or_else(|| "drop".into())]));
+    chains.push(chain(&then, &to.unwrap_or_else(|| vec!["drop".into()])));
     let select = format!("rule_{place}");
     chains.push(chain(&select, &rules));
-    vec![format!("jump {select}")]
+    Some(format!("jump {select}"))
 }
 
-fn pool<'c>(config: &'c Config, name: &str) -> Option<&'c NatPool> {
+/// Drops what a rule selects.
+fn selected(
+    site: &Site<'_>,
+    lists: &mut Lists<'_>,
+    place: usize,
+    which: &NatSelect,
+    chains: &mut Vec<String>,
+) -> Option<String> {
+    let then = format!("left_{place}");
+    let rules = chosen(site, lists, which, &then);
+    if rules.is_empty() {
+        return None;
+    }
+    chains.push(chain(&then, &["drop".to_owned()]));
+    let select = format!("leaves_{place}");
+    chains.push(chain(&select, &rules));
+    Some(format!("jump {select}"))
+}
+
+/// The rules that choose packets, which continue in another chain. A list that is not there selects
+/// nothing here.
+fn chosen(site: &Site<'_>, lists: &mut Lists<'_>, which: &NatSelect, then: &str) -> Vec<String> {
+    match which {
+        NatSelect::List(name) => {
+            let list = lists.chain(name, Use::Select { then: then.to_owned() });
+            list.map(|list| vec![format!("jump {list}")]).unwrap_or_default()
+        }
+        NatSelect::RouteMap(name) => by_route_map(site, lists, name, then),
+    }
+}
+
+/// An address of this router, which keeps the ports that it uses.
+fn to_address(address: Ipv4Addr) -> Vec<String> {
+    shared(&address.to_string(), "")
+}
+
+fn shared(addresses: &str, more: &str) -> Vec<String> {
+    let own = OWN_PORTS.map(|(protocol, ports)| {
+        format!("ip protocol {protocol} th sport {ports} snat to {addresses}:{INSTEAD}{more}")
+    });
+    own.into_iter().chain([format!("snat to {addresses}{more}")]).collect()
+}
+
+pub(super) fn pool<'c>(config: &'c Config, name: &str) -> Option<&'c NatPool> {
     config.nat.pools.iter().find(|pool| pool.name == name && !pool.ranges.is_empty())
 }
 
@@ -178,16 +302,20 @@ const LONGEST: u32 = 65_535;
 /// nobody reads.
 const SHARED: usize = 256;
 
-fn to_pool(pool: &NatPool) -> String {
+fn to_pool(site: &Site<'_>, pool: &NatPool) -> Vec<String> {
+    let own: Vec<_> = site.interfaces().filter_map(|(one, _)| site.address(&one.name)).collect();
     match pool.ranges.as_slice() {
-        [one] => format!("snat to {} persistent", told(*one)),
+        [(first, last)] if own.iter().any(|own| (first..=last).contains(&own)) => {
+            shared(&told((*first, *last)), " persistent")
+        }
+        [one] => vec![format!("snat to {} persistent", told(*one))],
         more => {
             let all =
                 more.iter().flat_map(|(first, last)| (u32::from(*first)..=u32::from(*last)).take(SHARED));
             let all: Vec<_> = all.take(SHARED).map(Ipv4Addr::from).collect();
             let share = all.iter().enumerate().map(|(place, address)| format!("{place} : {address}"));
             let share: Vec<_> = share.collect();
-            format!("snat to jhash ip saddr mod {} map {{ {} }}", all.len(), share.join(", "))
+            vec![format!("snat to jhash ip saddr mod {} map {{ {} }}", all.len(), share.join(", "))]
         }
     }
 }

@@ -26,6 +26,8 @@ pub(crate) struct Here<'a> {
     pub(crate) inner_again: bool,
     /// The kernel can follow FTP, TFTP and SIP.
     pub(crate) follows: bool,
+    /// Links of interfaces that are no longer in the configuration, and are still up.
+    pub(crate) leaving: &'a [String],
 }
 
 /// The configuration on this machine.
@@ -78,7 +80,7 @@ impl<'a> Site<'a> {
 
 /// The name of a link in quotes. A name that nftables cannot quote gets no rule: no link of a
 /// configuration has one, because `--map` refuses it.
-fn quoted(link: impl AsRef<str>) -> Option<String> {
+pub(super) fn quoted(link: impl AsRef<str>) -> Option<String> {
     let link = link.as_ref();
     is_plain(link).then(|| format!("\"{link}\""))
 }

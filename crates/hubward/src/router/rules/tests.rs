@@ -8,11 +8,11 @@ use std::path::Path;
 
 const HQ: &str = include_str!("../../../../../examples/hq-2911.cfg");
 
-fn names(pairs: &[(&str, &str)]) -> Names {
+pub(super) fn names(pairs: &[(&str, &str)]) -> Names {
     pairs.iter().map(|(ios, linux)| ((*ios).to_owned(), (*linux).to_owned())).collect()
 }
 
-fn noon(weekday: u8) -> Moment {
+pub(super) fn noon(weekday: u8) -> Moment {
     Moment { at: Minute { year: 2026, month: 11, day: 30, minute: 720 }, weekday }
 }
 
@@ -30,6 +30,7 @@ fn of(text: &str, moment: Moment) -> Rules {
         moment,
         inner_again: crate::router::inner_again(&parsed.config),
         follows: true,
+        leaving: &[],
     };
     rules(&parsed, here)
 }
@@ -71,13 +72,82 @@ fn lines_of_one_shape_become_a_map() {
     assert!(!list(&nested).text.contains("map list_0"));
 }
 
+/// Lines that differ in one key only are one map, whichever it is.
+#[test]
+fn lines_with_one_source_or_one_destination_are_one_map() {
+    type Line = fn(usize) -> String;
+    let lines: [Line; 4] = [
+        |n| format!(" permit tcp host 10.1.1.7 host 10.2.{}.{} eq 443\n", n / 250, n % 250),
+        |n| format!(" permit tcp host 10.2.{}.{} host 10.1.1.7 eq 443\n", n / 250, n % 250),
+        |n| format!(" permit tcp host 10.1.1.7 host 10.1.1.8 eq {}\n", n + 1),
+        |n| format!(" permit tcp host 10.1.1.{} host 10.2.1.{} eq 443\n", n % 40, n / 40),
+    ];
+    for line in lines {
+        let made = list(&(0..1000).map(line).collect::<String>());
+        assert_eq!(made.text.matches("  map list_0_").count(), 1);
+        assert_eq!(made.counters.len(), 1000);
+    }
+}
+
+/// Four times as many lines are four times as many rules, in four times the time.
+#[test]
+fn rules_grow_with_the_lines() {
+    let text = |lines: usize| -> String {
+        (0..lines)
+            .map(|n| {
+                let (high, low) = (n / 250, n % 250);
+                match n % 4 {
+                    0 => format!(" permit tcp host 10.1.1.7 host 10.2.{high}.{low} eq 443\n"),
+                    1 => format!(" deny udp 10.{}.{low}.0 0.0.0.255 any eq 53\n", high + 3),
+                    2 => format!(" permit tcp host 10.1.1.7 host 10.2.1.1 range {n} {}\n", n + 2),
+                    _ => format!(" permit ip host 10.1.{high}.{low} any log\n"),
+                }
+            })
+            .collect()
+    };
+    let same = |lines: usize| -> String {
+        (0..lines)
+            .map(|n| format!(" permit ip host 10.1.1.7 10.2.{}.{} 0.0.0.0\n", n / 250, n % 250))
+            .collect()
+    };
+    let cost = |lines: &str| {
+        let before = taken();
+        let made = list(lines);
+        (made.text.len(), taken() - before)
+    };
+    let makes: [&dyn Fn(usize) -> String; 2] = [&text, &same];
+    for make in makes {
+        let grows = (0..3)
+            .map(|_| (cost(&make(1000)), cost(&make(4000))))
+            .find(|(few, many)| many.0 <= few.0 * 5 && many.1 <= few.1.max(3000) * 10);
+        assert!(grows.is_some(), "{:?}, {:?}", cost(&make(1000)), cost(&make(4000)));
+    }
+}
+
+/// Time of the processor that this thread has taken, in microseconds.
+fn taken() -> u64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    text.split(' ').next().and_then(|word| word.parse::<u64>().ok()).unwrap() / 1000
+}
+
+/// nftables takes no empty set: before DHCP has given an address, there are no addresses.
+#[test]
+fn without_an_address_no_set_is_empty() {
+    let text = "interface GigabitEthernet0/0\n ip address dhcp\n ip nat outside\n ip verify unicast source reachable-via rx\n\
+                interface GigabitEthernet0/1\n ip nat inside\n\
+                ip nat inside source list 1 interface GigabitEthernet0/0 overload\naccess-list 1 permit 10.1.0.0 0.0.255.255\n";
+    let made = of(text, noon(0)).text;
+    assert!(made.contains("  chain untranslated {\n    jump leaves_0\n"), "{made}");
+    assert!(made.contains("    fib saddr . mark . iif oif missing drop\n    drop\n"), "{made}");
+}
+
 /// Packets that a source check would drop, and that its list lets pass, are counted by the list.
 #[test]
 fn the_list_of_a_source_check_counts() {
     let text = "interface GigabitEthernet0/1\n ip address 10.1.1.1 255.255.255.0\n ip verify unicast reverse-path 1\naccess-list 1 permit 10.7.0.0 0.0.255.255\n";
     let made = of(text, noon(0));
     let line = made.text.lines().find(|line| line.contains("10.7.0.0")).unwrap();
-    assert!(line.contains(" counter name \"line_") && line.contains(" goto pass_"), "{line}");
+    assert!(line.contains(" counter name \"line_") && line.ends_with(" return"), "{line}");
     assert_eq!(made.counters.len(), 1);
 }
 
@@ -156,7 +226,63 @@ fn a_route_map_denies_by_its_lists() {
     );
     has("  chain after_to_0_0 {\n    jump list_0\n");
     has("    ip saddr 10.1.0.0/16 goto to_0\n");
-    has("  chain to_0 {\n    snat to 198.51.100.2\n");
+    has("    snat to 198.51.100.2\n");
+    // ports of this router are not given away
+    has("    ip protocol 17 th sport { 67, 68, 500, 4500 } snat to 198.51.100.2:5000-65535\n");
+    has("    ip protocol 6 th sport 22 snat to 198.51.100.2:5000-65535\n");
+    // what belongs to no connection is chosen in the same way, and dropped
+    has("  chain untranslated {\n    ip saddr 198.51.100.2 return\n    jump leaves_0\n");
+    has("  chain left_0 {\n    drop\n");
+    has("  chain after_left_0_0 {\n");
+    has("oifname \"eth0\" ct state { invalid, untracked } jump untranslated\n");
+}
+
+/// Whoever uses the address of the router outside does not get what is for its IKE.
+#[test]
+fn ike_of_this_router_makes_no_connection() {
+    let text = "crypto map M 10 ipsec-isakmp\n set peer 203.0.113.1\n match address 101\n\
+                interface GigabitEthernet0/0\n ip address 198.51.100.2 255.255.255.248\n ip nat outside\n crypto map M\n\
+                interface GigabitEthernet0/1\n ip address 10.1.1.1 255.255.255.0\n ip nat inside\n\
+                ip nat inside source list 1 pool P overload\nip nat pool P 198.51.100.2 198.51.100.4 prefix-length 29\n\
+                access-list 1 permit 10.1.0.0 0.0.255.255\n";
+    let made = of(text, noon(0)).text;
+    let own = "    iifname \"eth0\" ip daddr 198.51.100.2 udp dport { 500, 4500 } notrack\n";
+    assert!(made.contains(own), "{made}");
+    let pool = "    ip protocol 6 th sport 22 snat to 198.51.100.2-198.51.100.4:5000-65535 persistent\n";
+    assert!(made.contains(pool), "{made}");
+    let other = of(&text.replace("198.51.100.2 198.51.100.4", "198.51.100.3 198.51.100.4"), noon(0)).text;
+    assert!(!other.contains("sport 22"), "{other}");
+}
+
+/// What leaves an interface that goes stays stopped until it is down.
+#[test]
+fn links_that_are_about_to_be_shut_down_are_closed() {
+    let text = "interface GigabitEthernet0/1\n ip address 10.1.1.1 255.255.255.0\n";
+    let (parsed, names) = (hubward_config::parse(text), names(&[("GigabitEthernet0/1", "eth1")]));
+    let leaving = ["eth2".to_owned()];
+    let here = Here {
+        names: &names,
+        leased: &[],
+        tun: Some("hubward0"),
+        moment: noon(0),
+        inner_again: false,
+        follows: true,
+        leaving: &leaving,
+    };
+    let made = rules(&parsed, here).text;
+    assert!(made.contains("iifname \"eth2\" drop") && made.contains("oifname \"eth2\" drop"), "{made}");
+}
+
+/// A crypto map for every address leads everything into the TUN; the routes of the configuration
+/// count.
+#[test]
+fn a_source_check_looks_past_the_routes_into_the_tun() {
+    let text = "interface GigabitEthernet0/0\n ip address 198.51.100.2 255.255.255.248\n\
+                \u{20}ip verify unicast source reachable-via rx allow-default 5\naccess-list 5 permit 192.0.2.7\n";
+    let made = of(text, noon(0)).text;
+    let chain = "  chain from_0 {\n    meta mark set meta mark | 0x4857\n    fib saddr . mark . iif oif missing jump list_0\n    meta mark set meta mark & 0xffff0000\n  }\n";
+    assert!(made.contains(chain), "{made}");
+    assert!(made.contains("  chain list_0 {\n    ip saddr 192.0.2.7 return\n    goto forged_0\n"), "{made}");
 }
 
 /// The usual line of two providers: a port by a route map.

@@ -1,0 +1,191 @@
+//! Static translations that take what is meant for another: IKE and ESP of this router's own
+//! address, and what another line publishes already.
+
+use super::nat::front;
+use super::say::say;
+use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::model::{Addressing, Config, Interface, NatGlobal, NatRule, StaticNat, StaticNatPair};
+use crate::parsed::Parsed;
+use ipnet::IpNet;
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+const UDP: u8 = 17;
+const IKE: [u16; 2] = [500, 4500];
+
+pub(super) fn check(parsed: &Parsed, found: &mut Vec<Diagnostic>) {
+    let config = &parsed.config;
+    let fixed = || {
+        config.nat.rules.iter().filter_map(|rule| match rule {
+            NatRule::Static(rule) => Some(rule),
+            NatRule::Dynamic(_) => None,
+        })
+    };
+    let mut published: BTreeMap<_, &StaticNat> = BTreeMap::new();
+    for rule in fixed() {
+        of_router(parsed, rule, found);
+        // route maps may choose between two
+        let Some((key, local)) = place(config, rule).filter(|_| rule.route_map.is_none()) else { continue };
+        match published
+            .get(&key)
+            .copied()
+            .filter(|first| place(config, first).is_some_and(|(_, own)| own != local))
+        {
+            Some(first) => {
+                let message = format!(
+                    "`{}` publishes for {local} what `{}` in line {} publishes for another host: a router refuses it, a similar static entry already exists, and here the first line counts",
+                    front(parsed, rule.line),
+                    front(parsed, first.line),
+                    first.line
+                );
+                say(
+                    found,
+                    Severity::Warning,
+                    Code::Overlap,
+                    rule.line,
+                    message,
+                    "remove one of the two lines",
+                );
+            }
+            None => drop(published.entry(key).or_insert(rule)),
+        }
+    }
+}
+
+/// Where a host is published: the address, or its interface, and protocol and port; then the host
+/// and its port.
+type Place = (Result<Ipv4Addr, String>, Option<(u8, u16)>);
+
+fn place(config: &Config, rule: &StaticNat) -> Option<(Place, String)> {
+    let at = |global: &NatGlobal| match global {
+        NatGlobal::Address(address) => Ok(*address),
+        NatGlobal::Interface(name) => {
+            let interface = config.interfaces.iter().find(|one| one.name == *name);
+            interface.and_then(address).ok_or_else(|| name.clone())
+        }
+    };
+    match &rule.what {
+        StaticNatPair::Host { local, global } => Some(((at(global), None), local.to_string())),
+        StaticNatPair::Port { protocol, local, local_port, global, global_port } => {
+            Some(((at(global), Some((*protocol, *global_port))), format!("{local} port {local_port}")))
+        }
+        StaticNatPair::Network { .. } => None,
+    }
+}
+
+fn address(interface: &Interface) -> Option<Ipv4Addr> {
+    let Addressing::Static(nets) = &interface.address else { return None };
+    nets.iter().find_map(|net| match net {
+        IpNet::V4(net) => Some(net.addr()),
+        IpNet::V6(_) => None,
+    })
+}
+
+/// What comes for IKE and ESP of an interface with a crypto map stays with this router.
+fn of_router(parsed: &Parsed, rule: &StaticNat, found: &mut Vec<Diagnostic>) {
+    let has = |global: &Ipv4Addr, interface: &Interface| address(interface) == Some(*global);
+    let is_at = |interface: &&Interface| match &rule.what {
+        StaticNatPair::Host { global, .. } | StaticNatPair::Port { global, .. } => match global {
+            NatGlobal::Address(global) => has(global, interface),
+            NatGlobal::Interface(name) => interface.name == *name,
+        },
+        StaticNatPair::Network { global, .. } => {
+            address(interface).is_some_and(|address| global.contains(&address))
+        }
+    };
+    let mut bearers = parsed.config.interfaces.iter().filter(|one| one.crypto_map.is_some() && !one.shutdown);
+    let Some((interface, map)) =
+        bearers.find(is_at).and_then(|one| Some((&one.name, one.crypto_map.as_ref()?)))
+    else {
+        return;
+    };
+    let line = front(parsed, rule.line);
+    match &rule.what {
+        StaticNatPair::Port { protocol, global_port, .. } => {
+            if *protocol != UDP || !IKE.contains(global_port) {
+                return;
+            }
+            let message = format!(
+                "`{line}` publishes UDP {global_port} of {interface}, where crypto map {map} needs it: a router's tunnels end, and here the line translates nothing that comes from outside"
+            );
+            let remedy =
+                "publish it by another address, or let the host behind this router use NAT traversal";
+            say(found, Severity::Warning, Code::Overlap, rule.line, message, remedy);
+        }
+        StaticNatPair::Host { .. } | StaticNatPair::Network { .. } => {
+            let message = format!(
+                "`{line}` publishes a host by the address of {interface} with crypto map {map}: a router's tunnels end, and here UDP 500, UDP 4500 and ESP (protocol 50) stay with this router, and all else is for the host, SSH too"
+            );
+            let remedy = "publish the ports that the host needs, one by one, or give it another address";
+            say(found, Severity::Warning, Code::Overlap, rule.line, message, remedy);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::diagnostic::Code;
+
+    const BASE: &str = "\
+crypto map M 10 ipsec-isakmp
+ set peer 198.51.100.20
+ match address 101
+access-list 101 permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255
+interface FastEthernet0/0
+ ip address 203.0.113.2 255.255.255.248
+ ip nat outside
+ crypto map M
+interface FastEthernet0/1
+ ip address 10.1.0.1 255.255.0.0
+ ip nat inside
+";
+
+    fn told(lines: &str) -> Vec<String> {
+        let told = crate::parse(&format!("{BASE}{lines}")).diagnostics;
+        told.into_iter().filter(|told| told.code == Code::Overlap).map(|told| told.message).collect()
+    }
+
+    #[test]
+    fn what_takes_ike_of_this_router_is_told() {
+        for (line, says) in [
+            ("udp 10.1.0.9 500 203.0.113.2 500", Some("UDP 500 of FastEthernet0/0")),
+            ("udp 10.1.0.9 4500 interface FastEthernet0/0 4500", Some("UDP 4500 of FastEthernet0/0")),
+            ("10.1.0.9 203.0.113.2", Some("ESP (protocol 50) stay")),
+            ("10.1.0.9 interface FastEthernet0/0", Some("crypto map M")),
+            ("network 10.1.9.0 203.0.113.0 /29", Some("crypto map M")),
+            ("udp 10.1.0.9 500 203.0.113.3 500", None),
+            ("tcp 10.1.0.9 500 203.0.113.2 500", None),
+            ("tcp 10.1.0.9 80 203.0.113.2 80", None),
+            ("10.1.0.9 203.0.113.3", None),
+        ] {
+            let found = told(&format!("ip nat inside source static {line}\n"));
+            match says {
+                Some(says) => assert!(found.len() == 1 && found[0].contains(says), "{line}: {found:?}"),
+                None => assert_eq!(found, [""; 0], "{line}"),
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_published_twice_is_told() {
+        let pair = |one: &str, other: &str| {
+            told(&format!("ip nat inside source static {one}\nip nat inside source static {other}\n"))
+        };
+        for (one, other) in [
+            ("10.1.0.9 203.0.113.3", "10.1.0.10 203.0.113.3"),
+            ("tcp 10.1.0.9 80 203.0.113.3 80", "tcp 10.1.0.9 81 203.0.113.3 80 extendable"),
+            ("tcp 10.1.0.9 80 203.0.113.2 80", "tcp 10.1.0.10 80 interface FastEthernet0/0 80"),
+        ] {
+            let found = pair(one, other);
+            assert!(found.len() == 1 && found[0].contains("similar static entry"), "{one}: {found:?}");
+        }
+        for (one, other) in [
+            ("tcp 10.1.0.9 80 203.0.113.3 80", "udp 10.1.0.10 80 203.0.113.3 80"),
+            ("tcp 10.1.0.9 80 203.0.113.3 80", "tcp 10.1.0.10 80 203.0.113.3 81"),
+            ("tcp 10.1.0.9 80 203.0.113.3 80 route-map R", "tcp 10.1.0.10 80 203.0.113.3 80"),
+            ("10.1.0.9 203.0.113.3", "tcp 10.1.0.9 80 203.0.113.3 8080"),
+        ] {
+            assert_eq!(pair(one, other), [""; 0], "{one}");
+        }
+    }
+}
