@@ -68,7 +68,8 @@ enum Verb {
         /// Say what it protects, and remove nothing; also while a gateway runs.
         #[arg(long)]
         show: bool,
-        /// The control socket of a gateway that must not be running.
+        /// The control socket of a gateway that must not be running. One that has another is found
+        /// among the processes of this network namespace.
         #[arg(long, default_value = SOCKET)]
         socket: PathBuf,
     },

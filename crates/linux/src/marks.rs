@@ -11,8 +11,10 @@ pub const FWMARK: u32 = 0x4857;
 pub const CLEAR_MARK: u32 = 0x1_0000 | FWMARK;
 /// The bits of a firewall mark that keep a packet from being captured.
 pub const CAPTURE_MASK: u32 = 0xffff;
-/// Routing table of the captured prefixes of the global routing instance; VRFs count up from here.
+/// Routing table of the prefixes that are captured whatever the source of a packet is.
 pub const TABLE: u32 = 11_100;
+/// The routing tables of captured prefixes: [`TABLE`], and one for each set of sources.
+pub const CAPTURE_TABLES: std::ops::Range<u32> = TABLE..TABLE + 80;
 /// First of the priorities of Hubward's routing rules.
 pub const RULE_PRIORITY: u32 = 11_100;
 /// How many priorities, and how many tables, are Hubward's.

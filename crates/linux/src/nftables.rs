@@ -2,6 +2,8 @@
 //! installed or removed atomically, so that no packet meets half of one. Only the parts that
 //! Hubward uses are here.
 
+pub mod chains;
+pub mod elements;
 pub mod objects;
 
 use crate::error::Error;

@@ -8,7 +8,7 @@
 use crate::error::{Context, Error};
 use crate::marks::{CAPTURE_MASK, FWMARK, INTERFACE_PREFIX, Made, PROTOCOL, RANGE, RULE_PRIORITY, TABLE};
 use crate::netlink::Netlink;
-use crate::rule::{Family, Rule};
+use crate::rule::{Action, Family, Rule};
 use crate::sysctl::{self, Setting};
 use crate::{address, link, neighbour, privilege, route, rule};
 use ipnet::IpNet;
@@ -18,8 +18,40 @@ use std::path::{Path, PathBuf};
 /// The kinds of links that Hubward makes for interfaces of the configuration.
 const MADE_KINDS: [&str; 3] = ["dummy", "vlan", "bridge"];
 
-/// The rule that captures: every packet with neither [`FWMARK`] nor [`CLEAR_MARK`] is looked up in
-/// [`TABLE`] before the main table.
+/// The priority of the rules that capture packets by their sources.
+const BY_SOURCE: u32 = RULE_PRIORITY + 1;
+/// The priority of the rule behind them.
+const BEHIND: u32 = RULE_PRIORITY + 2;
+
+/// The rules around those that capture by sources, in the order in which they must be added: what
+/// has [`FWMARK`] or [`crate::marks::CLEAR_MARK`] goes on behind them.
+///
+/// An inverted rule inverts all of its conditions together, so that one alone cannot say "from these
+/// sources, and without the mark".
+pub fn exemption(family: Family) -> [Rule; 2] {
+    let behind = Rule { action: Action::Nothing, ..Rule::new(family, BEHIND, 0) };
+    let marked = Rule {
+        mark: Some((FWMARK, CAPTURE_MASK)),
+        action: Action::Goto(BEHIND),
+        ..Rule::new(family, RULE_PRIORITY, 0)
+    };
+    [behind, marked]
+}
+
+/// A rule that captures what the [`exemption`] does not exempt: packets from a network, or all of
+/// them, are looked up in this table before the main table.
+pub fn capture_from(source: Option<IpNet>, family: Family, table: u32) -> Rule {
+    Rule { source, ..Rule::new(family, BY_SOURCE, table) }
+}
+
+/// The same for packets that this machine itself sends, whatever their source is, or will be once
+/// they have one.
+pub fn capture_own(family: Family, table: u32) -> Rule {
+    Rule { arrived_by: Some("lo".to_owned()), ..Rule::new(family, BY_SOURCE, table) }
+}
+
+/// The one rule that captures by destination alone: every packet with neither [`FWMARK`] nor
+/// [`crate::marks::CLEAR_MARK`] is looked up in [`TABLE`] before the main table.
 pub fn capture_rule(family: Family) -> Rule {
     Rule { mark: Some((FWMARK, CAPTURE_MASK)), invert: true, ..Rule::new(family, RULE_PRIORITY, TABLE) }
 }
@@ -60,13 +92,12 @@ pub fn sweep_but(netlink: &Netlink, ledger: &mut Ledger, down: &[String]) -> Res
     for rule in rule::list(netlink)? {
         let ours = RULE_PRIORITY..RULE_PRIORITY + RANGE;
         // kernels before 4.17 do not keep the protocol of a rule
-        let marked =
-            rule.protocol == PROTOCOL || (rule.protocol == 0 && (TABLE..TABLE + RANGE).contains(&rule.table));
+        let known = exemption(rule.family).iter().any(|known| known.priority == rule.priority)
+            && rule.action != Action::Lookup;
+        let marked = rule.protocol == PROTOCOL
+            || (rule.protocol == 0 && (known || (TABLE..TABLE + RANGE).contains(&rule.table)));
         if marked && ours.contains(&rule.priority) {
-            swept.note(
-                format!("routing rule {} to table {}", rule.priority, rule.table),
-                rule::remove(netlink, &rule),
-            );
+            swept.note(format!("routing rule {}", rule.name()), rule::remove(netlink, &rule));
         }
     }
     for route in route::list(netlink)?.into_iter().filter(|route| route.protocol == PROTOCOL) {

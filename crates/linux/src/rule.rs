@@ -9,12 +9,15 @@ const HEADER: usize = 12;
 const FRA_DST: u16 = 1;
 const FRA_SRC: u16 = 2;
 const FRA_IIFNAME: u16 = 3;
+const FRA_GOTO: u16 = 4;
 const FRA_PRIORITY: u16 = 6;
 const FRA_FWMARK: u16 = 10;
 const FRA_TABLE: u16 = 15;
 const FRA_FWMASK: u16 = 16;
 const FRA_PROTOCOL: u16 = 21;
 const ACTION_LOOKUP: u8 = 1;
+const ACTION_GOTO: u8 = 2;
+const ACTION_NOTHING: u8 = 3;
 const FLAG_INVERT: u32 = 2;
 
 /// IPv4 or IPv6: each has its own rules.
@@ -35,8 +38,31 @@ impl Family {
     }
 }
 
-/// A rule. A packet that it matches is looked up in a table; when that has no route, the next rule
-/// is tried.
+/// What a rule does with the packets that it matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// They are looked up in its table; when that has no route, the next rule is tried.
+    Lookup,
+    /// The next rule that is tried is the one with this priority, which comes after it.
+    Goto(u32),
+    /// The next rule is tried. Another rule can lead here.
+    Nothing,
+    /// Another one, by its number.
+    Other(u8),
+}
+
+impl Action {
+    fn number(self) -> u8 {
+        match self {
+            Self::Lookup => ACTION_LOOKUP,
+            Self::Goto(_) => ACTION_GOTO,
+            Self::Nothing => ACTION_NOTHING,
+            Self::Other(number) => number,
+        }
+    }
+}
+
+/// A rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
     /// IPv4 or IPv6.
@@ -51,8 +77,10 @@ pub struct Rule {
     pub destination: Option<IpNet>,
     /// Only packets that came in by this interface; "lo" are this machine's own.
     pub arrived_by: Option<String>,
-    /// Match the packets that the conditions do *not* match.
+    /// Match the packets that the conditions together do *not* match.
     pub invert: bool,
+    /// What it does.
+    pub action: Action,
     /// The table to look up; 0 for rules that do something else.
     pub table: u32,
     /// Who made it ([`PROTOCOL`] is Hubward; 0 on kernels before 4.17).
@@ -70,6 +98,7 @@ impl Rule {
             destination: None,
             arrived_by: None,
             invert: false,
+            action: Action::Lookup,
             table,
             protocol: PROTOCOL,
         }
@@ -79,8 +108,16 @@ impl Rule {
         let length = |net: Option<IpNet>| net.map_or(0, |net| net.prefix_len());
         let rule_flags = if self.invert { FLAG_INVERT } else { 0 };
         let header = [
-            &[self.family.number(), length(self.destination), length(self.source), 0, 0, 0, 0, ACTION_LOOKUP]
-                [..],
+            &[
+                self.family.number(),
+                length(self.destination),
+                length(self.source),
+                0,
+                0,
+                0,
+                0,
+                self.action.number(),
+            ][..],
             &rule_flags.to_ne_bytes(),
         ]
         .concat();
@@ -94,10 +131,23 @@ impl Rule {
             .maybe(self.source, |message, net| message.address(FRA_SRC, net.addr()))
             .maybe(self.destination, |message, net| message.address(FRA_DST, net.addr()))
             .maybe(self.arrived_by.as_deref(), |message, name| message.text(FRA_IIFNAME, name))
+            .maybe(self.target(), |message, target| message.number(FRA_GOTO, target))
     }
 
-    fn name(&self) -> String {
-        format!("{} to table {}", self.priority, self.table)
+    fn target(&self) -> Option<u32> {
+        match self.action {
+            Action::Goto(target) => Some(target),
+            Action::Lookup | Action::Nothing | Action::Other(_) => None,
+        }
+    }
+
+    pub(crate) fn name(&self) -> String {
+        let from = self.source.map(|net| format!(" from {net}")).unwrap_or_default();
+        match self.action {
+            Action::Lookup => format!("{}{from} to table {}", self.priority, self.table),
+            Action::Goto(target) => format!("{}{from} to rule {target}", self.priority),
+            Action::Nothing | Action::Other(_) => format!("{}{from}", self.priority),
+        }
     }
 }
 
@@ -114,7 +164,8 @@ fn parse(kind: u16, body: &[u8]) -> Option<Rule> {
     let mut rule = Rule::new(family, 0, u32::from(*body.get(4)?));
     rule.protocol = 0;
     rule.invert = number_at(body, 8)? & FLAG_INVERT != 0;
-    let (mut mark, mut mask) = (None, u32::MAX);
+    let action = *body.get(7)?;
+    let (mut mark, mut mask, mut target) = (None, u32::MAX, 0);
     for (kind, data) in Attributes(body.get(HEADER..)?) {
         match kind {
             FRA_PRIORITY => rule.priority = number_at(data, 0)?,
@@ -124,11 +175,18 @@ fn parse(kind: u16, body: &[u8]) -> Option<Rule> {
             FRA_PROTOCOL => rule.protocol = data.first().copied().unwrap_or(0),
             FRA_IIFNAME => rule.arrived_by = Some(text_of(data)),
             FRA_SRC => rule.source = IpNet::new(address_of(data)?, source_length).ok(),
+            FRA_GOTO => target = number_at(data, 0)?,
             FRA_DST => rule.destination = IpNet::new(address_of(data)?, destination_length).ok(),
             _ => {}
         }
     }
     rule.mark = mark.map(|mark| (mark, mask));
+    rule.action = match action {
+        ACTION_LOOKUP => Action::Lookup,
+        ACTION_GOTO => Action::Goto(target),
+        ACTION_NOTHING => Action::Nothing,
+        other => Action::Other(other),
+    };
     Some(rule)
 }
 

@@ -123,6 +123,8 @@ def ip_interface_ntc(entry):
     yield "addresses", entry["ip_address"], lambda r: [r["address"]]
     yield "prefix lengths", entry["prefix_length"], lambda r: [str(r["prefix_length"])]
     yield "mtu", number(entry["mtu"]), lambda r: r["mtu"]
+    yield "input list", entry["inbound_acl"], lambda r: r["access_in"] or ""
+    yield "output list", entry["outgoing_acl"], lambda r: r["access_out"] or ""
 
 
 def ip_interface_genie(entry):
@@ -130,6 +132,11 @@ def ip_interface_genie(entry):
     yield "status", entry["oper_status"], lambda r: r["status"]
     yield "addresses", list(entry["ipv4"]), lambda r: [f"{r['address']}/{r['prefix_length']}"]
     yield "mtu", entry["mtu"], lambda r: r["mtu"]
+    yield "input list", entry.get("inbound_access_list"), lambda r: r["access_in"]
+    yield "output list", entry.get("outbound_access_list"), lambda r: r["access_out"]
+    yield "proxy ARP", entry["proxy_arp"], lambda r: r["proxy_arp"]
+    yield "redirects", entry["icmp"]["redirects"] == "always sent", lambda r: r["redirects"]
+    yield "unreachables", entry["icmp"]["unreachables"] == "always sent", lambda r: r["unreachables"]
 
 
 def interfaces_ntc(entry):

@@ -161,7 +161,12 @@ impl Hubward {
     /// `hubward release`, likewise.
     pub fn release(lab: &Lab, name: &str, ns: &Ns) -> Result<String> {
         let dir = lab.dir().join(name);
-        let socket = dir.join("control.sock");
+        Self::release_at(lab, name, ns, &dir.join("control.sock"))
+    }
+
+    /// The same with another control socket.
+    pub fn release_at(lab: &Lab, name: &str, ns: &Ns, socket: &Path) -> Result<String> {
+        let dir = lab.dir().join(name);
         process::run(in_sandbox(ns, &dir)?.arg("release").arg("--socket").arg(socket), secs(20))
     }
 

@@ -109,17 +109,20 @@ fn elements<'a>(text: &'a str, word: &'a str) -> impl Iterator<Item = String> + 
     })
 }
 
+/// An ICMP message with a right checksum.
+pub fn icmp(from: Ipv4Addr, to: Ipv4Addr, kind: u8) -> Vec<u8> {
+    let mut body = vec![kind, 0, 0, 0, 0x12, 0x34, 0, 1];
+    body.extend([0; 24]);
+    let sum = checksum(&body).to_be_bytes();
+    body.splice(2..4, sum);
+    packet(from, to, 1, &body)
+}
+
 /// Packets that have no ports.
 fn raw(from: Ipv4Addr, to: &[Ipv4Addr]) -> Vec<Vec<u8>> {
     let mut packets = Vec::new();
     for to in to {
-        for kind in ICMP {
-            let mut body = vec![kind, 0, 0, 0, 0x12, 0x34, 0, 1];
-            body.extend([0; 24]);
-            let sum = checksum(&body).to_be_bytes();
-            body.splice(2..4, sum);
-            packets.push(packet(from, *to, 1, &body));
-        }
+        packets.extend(ICMP.map(|kind| icmp(from, *to, kind)));
         for protocol in OTHER {
             packets.push(packet(from, *to, protocol, &[0x12; 24]));
         }
@@ -127,7 +130,8 @@ fn raw(from: Ipv4Addr, to: &[Ipv4Addr]) -> Vec<Vec<u8>> {
     packets
 }
 
-fn packet(from: Ipv4Addr, to: Ipv4Addr, protocol: u8, body: &[u8]) -> Vec<u8> {
+/// A packet of any protocol.
+pub fn packet(from: Ipv4Addr, to: Ipv4Addr, protocol: u8, body: &[u8]) -> Vec<u8> {
     let mut packet = vec![0x45, 0];
     packet.extend(((20 + body.len()) as u16).to_be_bytes());
     packet.extend([0x48, 0x57, 0, 0, 64, protocol, 0, 0]);

@@ -34,6 +34,25 @@ pub struct Packet {
     pub moment: Option<Moment>,
 }
 
+impl Packet {
+    /// A packet of which no more is known.
+    pub const fn new(source: IpAddr, destination: Option<IpAddr>, protocol: u8, ports: Ports) -> Self {
+        Self {
+            source,
+            destination,
+            protocol,
+            later_fragment: false,
+            ports,
+            icmp: None,
+            tcp: Tcp(None),
+            tos: None,
+            ttl: None,
+            options: None,
+            moment: None,
+        }
+    }
+}
+
 /// Ports of a packet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ports {

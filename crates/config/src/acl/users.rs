@@ -3,7 +3,7 @@
 //! Of a user the address is known, and that a session is one of TCP to the port of SSH; which
 //! address of the router was called, the port at the user's side and the flags are not looked at.
 
-use super::decide::{Packet, Ports, Tcp, decide};
+use super::decide::{Packet, Ports, decide};
 use super::read::read;
 use crate::model::{Acl, AclAddress, AclEntry, Config, Wildcard};
 use std::net::IpAddr;
@@ -14,19 +14,7 @@ const SSH: u16 = 22;
 /// Whether a list admits a user from an address. A line that may concern the user and is not known
 /// to admits nobody if it permits, and refuses if it denies.
 pub fn admits(config: &Config, acl: &Acl, from: IpAddr) -> bool {
-    let packet = Packet {
-        source: from,
-        destination: None,
-        protocol: TCP,
-        later_fragment: false,
-        ports: Ports { source: None, destination: Some(SSH) },
-        icmp: None,
-        tcp: Tcp(None),
-        tos: None,
-        ttl: None,
-        options: None,
-        moment: None,
-    };
+    let packet = Packet::new(from, None, TCP, Ports { source: None, destination: Some(SSH) });
     decide(config, acl, &packet).permits()
 }
 

@@ -3,7 +3,7 @@
 
 use super::nat::front;
 use super::say::say;
-use crate::acl::{Decision, Packet, Pattern, PortRange, Ports, Tcp, decide, read};
+use crate::acl::{Decision, Packet, Pattern, PortRange, Ports, decide, read};
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::model::{
     Acl, AclLine, Addressing, Config, CryptoMap, EntryTerms, Interface, NatRule, NatSelect, RouteMap,
@@ -189,18 +189,8 @@ fn starved(
         .take(PEERS)
         .collect();
     let from_anywhere = map.entries.iter().any(|entry| entry.dynamic.is_some());
-    let packet = |source: Ipv4Addr, protocol: u8, port: Option<u16>| Packet {
-        source: source.into(),
-        destination: Some(own.into()),
-        protocol,
-        later_fragment: false,
-        ports: Ports { source: port, destination: port },
-        icmp: None,
-        tcp: Tcp(None),
-        tos: None,
-        ttl: None,
-        options: None,
-        moment: None,
+    let packet = |source: Ipv4Addr, protocol: u8, port: Option<u16>| {
+        Packet::new(source.into(), Some(own.into()), protocol, Ports { source: port, destination: port })
     };
     let mut kept_out: Vec<&str> = Vec::new();
     let mut first: Option<(Option<Ipv4Addr>, Decision<'_>)> = None;

@@ -38,12 +38,18 @@ pub(crate) fn read_text(path: &Path, limit: u64) -> anyhow::Result<String> {
     String::from_utf8(read(path, limit)?).with_context(|| format!("{} is not UTF-8", path.display()))
 }
 
+/// The folder of a file; that of a bare name is the current one.
+pub(crate) fn folder(file: &Path) -> &Path {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
 /// Replaces the content of a file atomically: a reader, or a start after a power failure, finds
 /// either the old content or the new. Its mode and, where possible, its owner stay.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     // the file that a link points to, not the link
     let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-    let folder = path.parent().context("a file without a folder")?;
+    let folder = folder(&path);
     let cannot_write = || format!("cannot write {}", path.display());
     let mut new = tempfile::Builder::new()
         .prefix(".hubward-")
@@ -98,6 +104,18 @@ mod tests {
         // a file without an end
         assert!(read(Path::new("/dev/zero"), PROFILE).is_err());
         assert!(read_text(&folder.path().join("absent"), 1).unwrap_err().to_string().contains("cannot read"));
+    }
+
+    #[test]
+    fn the_folder_of_a_bare_name_is_the_current_one() {
+        assert_eq!(folder(Path::new("hub.cfg")), Path::new("."));
+        assert_eq!(folder(Path::new("/etc/hub.cfg")), Path::new("/etc"));
+        // a new file there
+        let there = tempfile::Builder::new().prefix(".hubward-test-").tempfile_in(".").unwrap();
+        let name = std::path::PathBuf::from(there.path().file_name().unwrap());
+        drop(there);
+        let replaced = replace(&name, b"new").map_err(|error| format!("{error:#}"));
+        assert_eq!((replaced, std::fs::remove_file(&name).is_ok()), (Ok(()), true));
     }
 
     #[test]

@@ -243,6 +243,8 @@ pub(super) fn snapshot(config: &str, interfaces: Vec<InterfaceView>) -> Snapshot
         in_use: BTreeSet::new(),
         hits: BTreeMap::new(),
         filtered: BTreeMap::new(),
+        reflexive: BTreeMap::new(),
+        foreign: Vec::new(),
         translations: translations::View { connections: Some(Listing::default()), ..Default::default() },
         links: interfaces.iter().filter_map(|view| Some((view.index?, view.name.clone()))).collect(),
         routes: connected.collect(),
@@ -405,7 +407,7 @@ fn new_idle() -> Snapshot {
 }
 
 /// A router that filters and translates.
-fn new_router() -> Snapshot {
+pub(super) fn new_router() -> Snapshot {
     let filters = "\
 ip access-list extended OUTSIDE-IN
  permit tcp any host 203.0.113.10 eq www
@@ -413,6 +415,24 @@ ip access-list extended OUTSIDE-IN
  deny ip any any log
 access-list 1 permit 10.1.1.0 0.0.0.255
 access-list 2 permit 10.2.0.0 0.0.255.255
+object-group network BRANCHES
+ host 10.2.0.1
+ 10.3.0.0 255.255.0.0
+time-range WORK
+ periodic weekdays 8:00 to 17:00
+interface GigabitEthernet0/0
+ ip access-group OUTSIDE-IN in
+ ip verify unicast reverse-path 1
+ no ip redirects
+ no ip unreachables
+ no ip proxy-arp
+interface GigabitEthernet0/1
+ ip access-group 2 out
+ ip policy route-map RM
+ ip verify unicast source reachable-via any allow-self-ping
+interface GigabitEthernet0/2
+ ip directed-broadcast 1
+ no ip proxy-arp
 ";
     let mut router = snapshot(
         &[translations::tests::CONFIG, filters].concat(),

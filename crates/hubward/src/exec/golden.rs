@@ -48,6 +48,8 @@ const WITH_OPTIONS: &[&str] = &[
     "show ip access-lists 100",
     "show ip local pool ippool",
     "show ip nat translations verbose",
+    "show object-group BRANCHES",
+    "show time-range WORK",
     "show ip nat translations tcp",
     "show ip nat translations udp verbose",
     "show ip nat translations icmp",
@@ -85,7 +87,8 @@ fn outputs() -> BTreeMap<PathBuf, String> {
                 continue;
             }
             // and a router where packets are filtered and translated
-            let of_router = ["access-lists", " nat ", "why packet"];
+            let of_router =
+                ["access-lists", " nat ", "object-group", "show ip interface", "time-range", "why packet"];
             if name == "router" && !of_router.iter().any(|part| command.contains(part)) {
                 continue;
             }

@@ -20,6 +20,11 @@ pub(crate) trait Layout {
 
     /// The text, as IOS lays it out.
     fn text(&self, format: Format, out: &mut dyn Write) -> io::Result<()>;
+
+    /// How many more things there are than are shown; the text says that itself.
+    fn left_out(&self) -> usize {
+        0
+    }
 }
 
 /// A [`Layout`] whose rows' type does not matter any more.
@@ -27,7 +32,8 @@ pub(crate) trait Shown: Send {
     /// The text, as IOS lays it out.
     fn text(&self, format: Format, out: &mut dyn Write) -> io::Result<()>;
 
-    /// `{"show": COMMAND, "version": 1, "rows": [...]}`. Fields may be added to rows; none changes
+    /// `{"show": COMMAND, "version": 1, "rows": [...]}`, and `"left_out": NUMBER` where rows are left
+    /// out. Fields may be added to rows; none changes
     /// its meaning or goes while the version stays.
     fn json(&self, command: &str, out: &mut dyn Write) -> io::Result<()>;
 }
@@ -38,7 +44,8 @@ impl<L: Layout + Send> Shown for L {
     }
 
     fn json(&self, command: &str, out: &mut dyn Write) -> io::Result<()> {
-        let document = Document { show: command, version: 1, rows: Rows(self) };
+        let left_out = Some(self.left_out()).filter(|count| *count > 0);
+        let document = Document { show: command, version: 1, left_out, rows: Rows(self) };
         serde_json::to_writer_pretty(&mut *out, &document)?;
         writeln!(out)
     }
@@ -49,6 +56,8 @@ impl<L: Layout + Send> Shown for L {
 struct Document<'l, L: Layout> {
     show: &'l str,
     version: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_out: Option<usize>,
     rows: Rows<'l, L>,
 }
 

@@ -27,6 +27,7 @@ mod show_isakmp;
 mod show_isakmp_config;
 mod show_map;
 mod show_nat;
+mod show_objects;
 mod show_pool;
 mod show_route;
 mod show_session;

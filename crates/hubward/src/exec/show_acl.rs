@@ -4,8 +4,9 @@
 use crate::base::date::Date;
 use crate::base::format::Format;
 use crate::exec::command::{Arguments, Context, Output, shown};
-use crate::exec::layout::Layout;
+use crate::exec::layout::{Layout, port_suffix, protocol_name};
 use crate::manage::desk::{Answers, Desk, Refusal};
+use crate::router::reflexive::Entry;
 use crate::router::rules::counter;
 use crate::translate;
 use crate::views::snapshot::Snapshot;
@@ -54,7 +55,7 @@ enum Families {
 #[derive(Debug, Serialize)]
 struct AclRow {
     name: String,
-    /// `standard`, `extended`, `ipv6`
+    /// `standard`, `extended`, `ipv6`; `reflexive`: what it knows at the moment
     kind: &'static str,
     lines: Vec<LineRow>,
 }
@@ -69,6 +70,25 @@ struct LineRow {
     /// Packets that an interface's access list let pass or dropped by the line, and those, in both
     /// directions, of SAs that it selected.
     matches: u64,
+    /// Seconds that an entry of a reflexive list stays without packets.
+    left: Option<u64>,
+}
+
+impl LineRow {
+    /// An entry of a reflexive list.
+    fn reflexive(entry: &Entry) -> Self {
+        let protocol = protocol_name(Some(entry.protocol));
+        let side = |address: Ipv4Addr, port: Option<u16>| {
+            format!("host {address}{}", port_suffix(Some(entry.protocol), port))
+        };
+        let (from, to) = entry.ports.unzip();
+        Self {
+            sequence: None,
+            text: format!("permit {protocol} {} {}", side(entry.source, from), side(entry.destination, to)),
+            matches: entry.packets,
+            left: Some(entry.left.as_secs()),
+        }
+    }
 }
 
 struct Acls {
@@ -162,7 +182,14 @@ impl Layout for Acls {
         let all = config.acls.iter().chain(of_ipv6);
         let wanted = all.filter(|acl| self.only.as_ref().is_none_or(|name| *name == acl.name));
         let hits = self.hits();
-        wanted.map(move |acl| {
+        let reflexive = self.snapshot.reflexive.iter();
+        let reflexive = reflexive.filter(|(list, _)| self.only.as_ref().is_none_or(|name| name == *list));
+        let reflexive = reflexive.map(|(name, entries)| AclRow {
+            name: name.clone(),
+            kind: "reflexive",
+            lines: entries.iter().map(LineRow::reflexive).collect(),
+        });
+        let lists = wanted.map(move |acl| {
             // a remark is shown in the configuration only
             let says = |(entry, _): &(&AclEntry, _)| !matches!(entry.what, AclLine::Remark(_));
             let line = |(entry, counter): (&AclEntry, Option<String>)| {
@@ -175,6 +202,7 @@ impl Layout for Acls {
                     sequence: entry.sequence,
                     text: self.line(acl, entry),
                     matches: carried.saturating_add(filtered.map_or(0, |counted| counted.packets)),
+                    left: None,
                 }
             };
             AclRow {
@@ -186,7 +214,8 @@ impl Layout for Acls {
                 },
                 lines: acl.entries.iter().zip(counter::names(acl)).filter(says).map(line).collect(),
             }
-        })
+        });
+        lists.chain(reflexive)
     }
 
     fn text(&self, _: Format, out: &mut dyn Write) -> io::Result<()> {
@@ -194,6 +223,7 @@ impl Layout for Acls {
             let kind = match row.kind {
                 "standard" => "Standard IP",
                 "ipv6" => "IPv6",
+                "reflexive" => "Reflexive IP",
                 _ => "Extended IP",
             };
             writeln!(out, "{kind} access list {}", row.name)?;
@@ -209,7 +239,9 @@ impl Layout for Acls {
                     Some(number) => (format!("{number} "), String::new()),
                     None => (String::new(), String::new()),
                 };
-                writeln!(out, "    {before}{}{matches}{behind}", line.text)?;
+                let left = line.left.map(|left| format!(" (time left {left})")).unwrap_or_default();
+                let indent = if line.left.is_some() { "     " } else { "    " };
+                writeln!(out, "{indent}{before}{}{matches}{left}{behind}", line.text)?;
             }
         }
         Ok(())
@@ -220,6 +252,8 @@ impl Layout for Acls {
 mod tests {
     use crate::base::format::Format;
     use crate::exec::fixtures::{json, snapshot, text};
+    use crate::router::reflexive::Entry;
+    use std::time::Duration;
 
     const LISTS: &str = "\
 ip access-list extended ALL
@@ -285,6 +319,25 @@ IPv6 access list SIX
         assert_eq!(text("show ip access-lists SIX", snapshot(LISTS, Vec::new()), Format::Modern), "");
         let six = text("show access-lists SIX", snapshot(LISTS, Vec::new()), Format::Modern);
         assert_eq!(six, expected[expected.find("IPv6").unwrap()..]);
+        let mut answered = snapshot(LISTS, Vec::new());
+        let entry = |protocol, ports, packets| Entry {
+            protocol,
+            source: [203, 0, 113, 77].into(),
+            destination: [10, 1, 1, 10].into(),
+            ports,
+            packets,
+            left: Duration::from_millis(59_900),
+        };
+        let entries = vec![entry(1, None, 10), entry(6, Some((23, 1024)), 1)];
+        answered.reflexive = [("ANSWERS".to_owned(), entries), ("NONE".to_owned(), Vec::new())].into();
+        let shown = text("show ip access-lists", answered, Format::Modern);
+        let told = "\
+Reflexive IP access list ANSWERS
+     permit icmp host 203.0.113.77 host 10.1.1.10 (10 matches) (time left 59)
+     permit tcp host 203.0.113.77 eq telnet host 10.1.1.10 eq 1024 (1 match) (time left 59)
+Reflexive IP access list NONE
+";
+        assert!(shown.ends_with(told), "{shown}");
         let shown = json("show access-lists 10", snapshot(LISTS, Vec::new()));
         assert!(shown.contains(r#""kind":"standard""#) || shown.contains(r#""kind": "standard""#), "{shown}");
     }

@@ -7,7 +7,7 @@ use crate::exec::layout::Layout;
 use crate::machine::view::{AddressedBy, InterfaceView};
 use crate::manage::desk::Refusal;
 use crate::views::snapshot::Snapshot;
-use hubward_config::model::InterfaceKind;
+use hubward_config::model::{Config, Interface, InterfaceKind, NatSide};
 use serde::Serialize;
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
@@ -51,6 +51,22 @@ struct InterfaceRow {
     /// `0200.0000.0001`
     mac: Option<String>,
     crypto_map: Option<String>,
+    /// `ip access-group … in`
+    access_in: Option<String>,
+    /// `ip access-group … out`
+    access_out: Option<String>,
+    directed_broadcast: bool,
+    /// Of directed broadcasts only what this list permits.
+    directed_broadcast_list: Option<String>,
+    proxy_arp: bool,
+    redirects: bool,
+    unreachables: bool,
+    /// `ip policy route-map`
+    policy: Option<String>,
+    /// `inside`, `outside`
+    nat: Option<&'static str>,
+    /// `ip verify unicast`
+    source_check: Option<SourceCheckRow>,
     packets_in: u64,
     bytes_in: u64,
     multicast_in: u64,
@@ -62,6 +78,39 @@ struct InterfaceRow {
     dropped_out: u64,
 }
 
+/// Where packets may claim to come from.
+#[derive(Debug, Serialize)]
+struct SourceCheckRow {
+    /// `RX`: the source is reachable by this interface; `ANY`: by some.
+    reachable_via: &'static str,
+    allow_default: bool,
+    allow_self_ping: bool,
+    /// Packets that fail and that this list permits pass nevertheless.
+    list: Option<String>,
+}
+
+impl SourceCheckRow {
+    fn of(interface: &Interface) -> Option<Self> {
+        let check = interface.source_check.as_ref()?;
+        Some(Self {
+            reachable_via: if check.by_this_interface { "RX" } else { "ANY" },
+            allow_default: check.allow_default,
+            allow_self_ping: check.allow_self_ping,
+            list: check.list.clone(),
+        })
+    }
+
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        write!(out, "  IP verify source reachable-via {}", self.reachable_via)?;
+        let words = [(self.allow_default, ", allow default"), (self.allow_self_ping, ", allow self-ping")];
+        words.iter().filter(|(is, _)| *is).try_for_each(|(_, word)| write!(out, "{word}"))?;
+        match &self.list {
+            Some(list) => writeln!(out, ", ACL {list}"),
+            None => writeln!(out),
+        }
+    }
+}
+
 /// `0200.0000.0001`
 pub(super) fn mac_text(mac: [u8; 6]) -> String {
     let [a, b, c, d, e, f] = mac;
@@ -69,11 +118,14 @@ pub(super) fn mac_text(mac: [u8; 6]) -> String {
 }
 
 impl InterfaceRow {
-    fn new(view: &InterfaceView) -> Self {
+    fn new(view: &InterfaceView, config: &Config) -> Self {
         const fn state(up: bool) -> &'static str {
             if up { "up" } else { "down" }
         }
         let count = &view.statistics;
+        // there is a view of every interface of the configuration, but that may have changed since
+        let nameless = Interface::default();
+        let interface = config.interfaces.iter().find(|one| one.name == view.name).unwrap_or(&nameless);
         Self {
             name: view.name.clone(),
             description: view.description.clone(),
@@ -95,6 +147,19 @@ impl InterfaceRow {
             mtu: view.mtu,
             mac: view.mac.map(mac_text),
             crypto_map: view.crypto_map.clone(),
+            access_in: interface.access_in.clone(),
+            access_out: interface.access_out.clone(),
+            directed_broadcast: interface.directed_broadcast.is_some(),
+            directed_broadcast_list: interface.directed_broadcast.as_ref().and_then(|of| of.list.clone()),
+            proxy_arp: !interface.no_proxy_arp && !config.proxy_arp_off,
+            redirects: !interface.no_redirects,
+            unreachables: !interface.no_unreachables,
+            policy: interface.policy.clone(),
+            nat: interface.nat.map(|side| match side {
+                NatSide::Inside => "inside",
+                NatSide::Outside => "outside",
+            }),
+            source_check: SourceCheckRow::of(interface),
             packets_in: count.packets_in,
             bytes_in: count.bytes_in,
             multicast_in: count.multicast_in,
@@ -105,6 +170,36 @@ impl InterfaceRow {
             errors_out: count.errors_out,
             dropped_out: count.dropped_out,
         }
+    }
+
+    /// What `show ip interface` tells of filters, translation and ICMP.
+    fn filters(&self, out: &mut dyn Write) -> io::Result<()> {
+        const fn able(is: bool) -> &'static str {
+            if is { "enabled" } else { "disabled" }
+        }
+        const fn sent(is: bool) -> &'static str {
+            if is { "always" } else { "never" }
+        }
+        let list = |name: &Option<String>| name.clone().unwrap_or_else(|| "not set".into());
+        let restricted = self.directed_broadcast_list.as_ref();
+        let restricted = restricted.map(|name| format!(" - but restricted by access list {name}"));
+        let (forwarded, restricted) = (able(self.directed_broadcast), restricted.unwrap_or_default());
+        writeln!(out, "  Directed broadcast forwarding is {forwarded}{restricted}")?;
+        for net in &self.secondary {
+            writeln!(out, "  Secondary address {net}")?;
+        }
+        writeln!(out, "  Outgoing access list is {}", list(&self.access_out))?;
+        writeln!(out, "  Inbound  access list is {}", list(&self.access_in))?;
+        writeln!(out, "  Proxy ARP is {}", able(self.proxy_arp))?;
+        writeln!(out, "  ICMP redirects are {} sent", sent(self.redirects))?;
+        writeln!(out, "  ICMP unreachables are {} sent", sent(self.unreachables))?;
+        match &self.policy {
+            Some(map) => writeln!(out, "  Policy routing is enabled, using route map {map}")?,
+            None => writeln!(out, "  Policy routing is disabled")?,
+        }
+        let side = self.nat.map(|side| format!(", interface in domain {side}")).unwrap_or_default();
+        writeln!(out, "  Network address translation is {}{side}", able(self.nat.is_some()))?;
+        self.source_check.as_ref().map_or(Ok(()), |check| check.text(out))
     }
 
     fn address_and_length(&self) -> Option<String> {
@@ -133,8 +228,10 @@ struct Interfaces {
 
 impl Interfaces {
     fn rows(&self) -> impl Iterator<Item = InterfaceRow> {
+        let config = &self.snapshot.parsed.config;
         let views = self.snapshot.interfaces.iter();
-        views.filter(|view| self.only.as_ref().is_none_or(|name| *name == view.name)).map(InterfaceRow::new)
+        let wanted = views.filter(|view| self.only.as_ref().is_none_or(|name| *name == view.name));
+        wanted.map(|view| InterfaceRow::new(view, config))
     }
 }
 
@@ -167,13 +264,7 @@ impl Layout for Ip {
             writeln!(out, "  Address determined by {by}")?;
             writeln!(out, "  MTU is {} bytes", row.mtu)?;
             writeln!(out, "  Helper address is not set")?;
-            writeln!(out, "  Directed broadcast forwarding is disabled")?;
-            for net in &row.secondary {
-                writeln!(out, "  Secondary address {net}")?;
-            }
-            writeln!(out, "  Outgoing access list is not set")?;
-            writeln!(out, "  Inbound  access list is not set")?;
-            writeln!(out, "  Proxy ARP is disabled")?;
+            row.filters(out)?;
         }
         Ok(())
     }

@@ -20,15 +20,15 @@ use std::sync::Arc;
 pub(super) fn table(context: &Context, arguments: &Arguments) -> Output {
     let protocol = ["icmp", "tcp", "udp"].into_iter().find(|protocol| arguments.has(protocol));
     let protocol = protocol.and_then(number);
-    let mut rows = listed(&context.snapshot)?;
+    let Listed { mut rows, more } = listed(&context.snapshot)?;
     rows.retain(|row| protocol.is_none() || row.protocol == protocol);
-    shown(Table { snapshot: Arc::clone(&context.snapshot), rows, verbose: arguments.has("verbose") })
+    shown(Table { snapshot: Arc::clone(&context.snapshot), rows, more, verbose: arguments.has("verbose") })
 }
 
 /// `show ip nat statistics`
 pub(super) fn statistics(context: &Context, _: &Arguments) -> Output {
-    let rows = listed(&context.snapshot)?;
-    shown(Statistics { snapshot: Arc::clone(&context.snapshot), rows })
+    let Listed { rows, more } = listed(&context.snapshot)?;
+    shown(Statistics { snapshot: Arc::clone(&context.snapshot), rows, more })
 }
 
 /// `clear ip nat translation …`
@@ -64,14 +64,26 @@ fn unreadable(error: &Error) -> Refusal {
 }
 
 /// The translations of a gateway.
-fn listed(snapshot: &Snapshot) -> Result<Vec<Translation>, Refusal> {
+struct Listed {
+    rows: Vec<Translation>,
+    /// Connections that are translated too, beyond the number that is read.
+    more: usize,
+}
+
+fn listed(snapshot: &Snapshot) -> Result<Listed, Refusal> {
     let listing = snapshot.translations.listing().map_err(|error| unreadable(&error))?;
-    if listing.more > 0 {
-        let all = listing.more.saturating_add(listing.connections.len());
-        return Err(Refusal::Failed(format!("There are {all} translations, too many to show")));
-    }
     let of = |name: &str| snapshot.interfaces.iter().find(|one| one.name == name)?.net.map(|net| net.addr());
-    Ok(translations(&snapshot.parsed.config, of, &listing.connections))
+    let rows = translations(&snapshot.parsed.config, of, &listing.connections);
+    Ok(Listed { rows, more: listing.more })
+}
+
+/// The line below a list that is not complete.
+fn tell_left_out(more: usize, out: &mut dyn Write) -> io::Result<()> {
+    match more {
+        0 => Ok(()),
+        1 => writeln!(out, "% 1 more translation is left out"),
+        more => writeln!(out, "% {more} more translations are left out"),
+    }
 }
 
 /// A translation.
@@ -100,6 +112,7 @@ struct TableRow {
 struct Table {
     snapshot: Arc<Snapshot>,
     rows: Vec<Translation>,
+    more: usize,
     verbose: bool,
 }
 
@@ -111,7 +124,7 @@ impl Table {
     }
 
     /// The lines below a translation.
-    fn more(&self, row: &Translation, out: &mut dyn Write) -> io::Result<()> {
+    fn details(&self, row: &Translation, out: &mut dyn Write) -> io::Result<()> {
         let flags = match row.kind {
             Kind::Static if row.is_extended() => "extended, static",
             Kind::Static => "static",
@@ -168,10 +181,14 @@ impl Layout for Table {
             let (inside, local, global) = (row.inside_local.to_string(), outside(local), outside(global));
             writeln!(out, "{first:<22} {inside:<18} {local:<18} {global}")?;
             if self.verbose {
-                self.more(row, out)?;
+                self.details(row, out)?;
             }
         }
-        Ok(())
+        tell_left_out(self.more, out)
+    }
+
+    fn left_out(&self) -> usize {
+        self.more
     }
 }
 
@@ -218,6 +235,7 @@ struct PoolRow {
 struct Statistics {
     snapshot: Arc<Snapshot>,
     rows: Vec<Translation>,
+    more: usize,
 }
 
 impl Statistics {
@@ -225,17 +243,19 @@ impl Statistics {
         let (config, rows) = (&self.snapshot.parsed.config, &self.rows);
         let count = |is: &dyn Fn(&Translation) -> bool| rows.iter().filter(|row| is(row)).count();
         let now = self.snapshot.now;
-        let (peak, at) = self.snapshot.translations.peak.note(rows.len(), now);
+        // of those that are left out no more is known than that a connection made them
+        let total = rows.len().saturating_add(self.more);
+        let (peak, at) = self.snapshot.translations.peak.note(total, now);
         let side = |side| {
             let of = config.interfaces.iter().filter(|one| one.nat == Some(side));
             of.map(|one| one.name.clone()).collect()
         };
         let rules = dynamic_rules(config);
         StatisticsRow {
-            total: rows.len(),
+            total,
             fixed: count(&|row| !row.is_dynamic()),
-            dynamic: count(&|row| row.is_dynamic()),
-            extended: count(&|row| row.is_extended()),
+            dynamic: count(&|row| row.is_dynamic()).saturating_add(self.more),
+            extended: count(&|row| row.is_extended()).saturating_add(self.more),
             peak,
             peak_age: now.since(at).as_secs(),
             outside: side(NatSide::Outside),
@@ -348,6 +368,39 @@ impl Layout for Statistics {
         if modern {
             writeln!(out, "\nTotal doors: 0\nAppl doors: 0\nNormal doors: 0\nQueued Packets: 0")?;
         }
-        Ok(())
+        tell_left_out(self.more, out)
+    }
+
+    fn left_out(&self) -> usize {
+        self.more
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::base::format::Format;
+    use crate::exec::fixtures::{json, new_router, text};
+
+    /// What a table longer than the bound lacks is told by every form of the commands.
+    #[test]
+    fn what_is_left_out_is_told() {
+        let short = || {
+            let mut router = new_router();
+            router.translations.connections.as_mut().unwrap().more = 1234;
+            router
+        };
+        let shown = text("show ip nat translations", short(), Format::Modern);
+        let said = "% 1234 more translations are left out\n";
+        assert_eq!(shown, text("show ip nat translations", new_router(), Format::Modern) + said);
+        assert!(json("show ip nat translations", short()).contains("\"left_out\": 1234,"));
+        assert!(!json("show ip nat translations", new_router()).contains("left_out"));
+        let total = |text: String| -> usize {
+            let line = text.lines().next().unwrap().split_whitespace().nth(3).unwrap().to_owned();
+            line.parse().unwrap()
+        };
+        let [few, all] =
+            [new_router(), short()].map(|router| text("show ip nat statistics", router, Format::Modern));
+        assert!(all.ends_with(said), "{all}");
+        assert_eq!(total(all), total(few) + 1234);
     }
 }

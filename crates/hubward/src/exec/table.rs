@@ -4,8 +4,8 @@
 
 use super::{
     debug, lockout, manage, ping, show_acl, show_config, show_engine, show_failures, show_guard,
-    show_interface, show_ipsec, show_isakmp, show_isakmp_config, show_map, show_nat, show_pool, show_route,
-    show_session, show_system, show_weak, why_packet,
+    show_interface, show_ipsec, show_isakmp, show_isakmp_config, show_map, show_nat, show_objects, show_pool,
+    show_route, show_session, show_system, show_weak, why_packet,
 };
 use crate::exec::command::{Arguments, Caller, Context, Output};
 use crate::manage::desk::{Answers, Desk, Outcome, PRIVILEGED, Refusal};
@@ -68,7 +68,10 @@ pub(crate) const ROWS: &[Row] = &[
         privilege: PRIVILEGED,
         run: Run::Configure(manage::replace),
     },
-    manage("copy {running-config|startup-config|<from>} {running-config|startup-config|<to>}", manage::copy),
+    manage(
+        "copy {running-config|startup-config|<running>} {running-config|startup-config|<startup>}",
+        manage::copy,
+    ),
     manage("debug crypto {engine|ipsec|isakmp}", debug::on),
     manage("debug crypto condition {peer ipv4 <A.B.C.D:address>|reset}", debug::on),
     manage("no debug all", debug::off),
@@ -146,14 +149,16 @@ pub(crate) const ROWS: &[Row] = &[
     show("show ip nat translations [icmp|tcp|udp] [verbose]", 1, show_nat::table),
     show("show ip route", 1, show_route::route),
     show("show logging", 1, show_system::logging),
+    show("show object-group [<name>]", 1, show_objects::groups),
     show("show privilege", 1, show_system::privilege),
     show("show running-config [interface <IF:interface> [<UNIT:unit>]]", PRIVILEGED, show_config::running),
     show("show startup-config", PRIVILEGED, show_config::startup),
+    show("show time-range [<name>]", 1, show_objects::ranges),
     show("show users", 1, show_system::users),
     show("show version", 1, show_system::version),
     show("why [<who>]", 1, show_failures::why),
     show(
-        "why packet <A.B.C.D:from> <A.B.C.D:to> [{tcp|udp} [<0-65535:port>] [from <0-65535:sport>] [established]|icmp|esp|protocol <0-255:protocol>]",
+        "why packet <A.B.C.D:source> <A.B.C.D:destination> [{tcp|udp} [<0-65535:port>] [from <0-65535:source-port>] [established]|icmp|esp|protocol <0-255:protocol>]",
         1,
         why_packet::packet,
     ),
@@ -274,7 +279,7 @@ mod tests {
         assert_eq!(forms.len(), count);
     }
 
-    /// `?` explains every word of every command.
+    /// `?` explains every word of every command, behind arguments too.
     #[test]
     fn every_word_has_its_help() {
         let (_, forms) = allowed(PRIVILEGED);
@@ -285,8 +290,22 @@ mod tests {
                 if choice.help.is_empty() && choice.token != "<cr>" {
                     missing.entry(choice.token.clone()).or_insert_with(|| format!("{line}{}", choice.token));
                 }
-                if choice.token.chars().all(|c| c.is_ascii_lowercase() || c == '-') {
-                    lines.push(format!("{line}{} ", choice.token));
+                let keyword = choice.token.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+                let word = match choice.token.as_str() {
+                    keyword_itself if keyword => keyword_itself.to_owned(),
+                    "A.B.C.D" => "10.1.1.1".into(),
+                    "WORD" => "x".into(),
+                    "INTERFACE" => "FastEthernet0/0".into(),
+                    range => match range.strip_prefix('<').and_then(|range| range.split_once('-')) {
+                        Some((first, _)) => first.into(),
+                        // what is left ends a line
+                        None => continue,
+                    },
+                };
+                // some options may be given again and again
+                if line.split(' ').filter(|known| **known == word).count() < 2 && line.split(' ').count() < 10
+                {
+                    lines.push(format!("{line}{word} "));
                 }
             }
         }
@@ -298,5 +317,15 @@ mod tests {
         let next = hubward_config::help::choices(&forms, "show crypto isakmp ");
         let tokens: Vec<_> = next.iter().map(|choice| choice.token.as_str()).collect();
         assert_eq!(tokens, ["failures", "key", "peers", "policy", "profile", "sa"]);
+        let of_packets = |line: &str| -> Vec<_> {
+            let choices = hubward_config::help::choices(&forms, &format!("why packet {line}"));
+            choices.into_iter().map(|choice| (choice.token, choice.help)).collect()
+        };
+        assert_eq!(of_packets("")[0], ("A.B.C.D".to_owned(), "Source address"));
+        assert_eq!(of_packets("10.1.1.1 "), [("A.B.C.D".to_owned(), "Destination address")]);
+        let udp: Vec<_> =
+            of_packets("10.1.1.1 10.1.1.2 udp 53 ").into_iter().map(|(token, _)| token).collect();
+        assert_eq!(udp, ["from", "established", "<cr>"]);
+        assert_eq!(of_packets("10.1.1.1 10.1.1.2 udp 53 from ")[0].1, "Port of the source");
     }
 }

@@ -47,6 +47,7 @@ use hubward_linux::udp::UdpSocket;
 use hubward_linux::{clock, link};
 use hubward_proto::esp::inbound::Notice;
 use hubward_proto::esp::sa::Direction;
+use hubward_proto::flow::selector::Selector;
 use hubward_proto::flow::tables::Tables;
 use hubward_proto::ike::engine::Engine;
 use hubward_proto::ike::event::EventKind;
@@ -325,8 +326,9 @@ impl Gateway {
                         let terms = translate::terms_of(&self.parsed.config, &child.service);
                         let reverse = terms.is_some_and(|terms| terms.reverse_route);
                         let reverse = reverse.then_some((child.path.interface, child.path.remote));
-                        if self.networks.add(child.id, remote, reverse) {
-                            new.push(remote);
+                        let between = Selector::between(child.selector.local, remote);
+                        if self.networks.add(child.id, between, reverse) {
+                            new.push(between);
                             new_reverse.extend(reverse.map(|(interface, peer)| ReverseRoute {
                                 net: remote,
                                 interface,
@@ -390,7 +392,7 @@ impl Gateway {
         if routes_changed || self.recapture.is_some_and(|at| at <= now()) {
             self.follow();
         } else if !new.is_empty() {
-            match self.machine.capture_more(new, &new_reverse) {
+            match self.machine.capture_more(&new, &new_reverse) {
                 More::Done => {}
                 More::Everything => self.follow(),
                 // whatever failed, all of them are looked at again
@@ -418,11 +420,11 @@ impl Gateway {
     fn bring_in_line(&mut self, act: impl FnOnce(&mut Machine, Demand<'_>)) {
         let tried_again = self.recapture.take().is_some_and(|at| at <= now());
         let config = &self.parsed.config;
-        let ranges = self.shared.tables.load().captured();
-        let ranges: Vec<_> = ranges.into_iter().chain(self.networks.ranges()).collect();
+        let mut selected = self.shared.tables.load().captured();
+        selected.extend(self.networks.selected());
         let mut reverse = translate::reverse_routes(config);
         reverse.extend(self.networks.reverse());
-        act(&mut self.machine, Demand { config, ranges: &ranges, reverse: &reverse });
+        act(&mut self.machine, Demand { config, selected: &selected, reverse: &reverse });
         match self.machine.undone() {
             None => self.capture_again = CAPTURE_AGAIN,
             Some(_) => {

@@ -1,8 +1,8 @@
-//! The networks behind the tunnels, which determine the routes into the TUN. Several child SAs may
-//! lead to the same network, and during a rekey two do.
+//! The networks on both sides of the tunnels, which determine the routes into the TUN. Several child
+//! SAs may join the same networks, and during a rekey two do.
 
 use crate::translate::ReverseRoute;
-use hubward_proto::flow::selector::AddressRange;
+use hubward_proto::flow::selector::Selector;
 use hubward_proto::names::{ChildId, InterfaceId};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -14,27 +14,27 @@ pub(crate) struct Networks {
     tunnels: BTreeMap<Behind, usize>,
 }
 
-/// A network behind a tunnel, and the interface by which `reverse-route` adds a route to it and the
-/// peer to which the route leads, if it does.
-type Behind = (AddressRange, Option<(InterfaceId, IpAddr)>);
+/// The networks on both sides of a tunnel, and the interface by which `reverse-route` adds a route to
+/// the remote one and the peer to which the route leads, if it does.
+type Behind = (Selector, Option<(InterfaceId, IpAddr)>);
 
 impl Networks {
-    /// Adds a child SA; returns whether it is the only one to its network.
+    /// Adds a child SA; returns whether it is the only one between its networks.
     pub(crate) fn add(
         &mut self,
         child: ChildId,
-        remote: AddressRange,
+        between: Selector,
         reverse: Option<(InterfaceId, IpAddr)>,
     ) -> bool {
-        if self.behind.insert(child, (remote, reverse)).is_some() {
+        if self.behind.insert(child, (between, reverse)).is_some() {
             return false;
         }
-        let tunnels = self.tunnels.entry((remote, reverse)).or_default();
+        let tunnels = self.tunnels.entry((between, reverse)).or_default();
         *tunnels += 1;
         *tunnels == 1
     }
 
-    /// Removes a child SA; returns whether it was the last one to its network.
+    /// Removes a child SA; returns whether it was the last one between its networks.
     pub(crate) fn remove(&mut self, child: ChildId) -> bool {
         let Some(behind) = self.behind.remove(&child) else { return false };
         let Some(tunnels) = self.tunnels.get_mut(&behind) else { return false };
@@ -46,16 +46,16 @@ impl Networks {
         last
     }
 
-    /// All networks.
-    pub(crate) fn ranges(&self) -> impl Iterator<Item = AddressRange> {
-        self.tunnels.keys().map(|(range, _)| *range)
+    /// The networks on both sides of all tunnels.
+    pub(crate) fn selected(&self) -> impl Iterator<Item = Selector> {
+        self.tunnels.keys().map(|(between, _)| *between)
     }
 
     /// Those to which `reverse-route` adds a route.
     pub(crate) fn reverse(&self) -> impl Iterator<Item = ReverseRoute> {
-        self.tunnels.keys().filter_map(|(net, reverse)| {
+        self.tunnels.keys().filter_map(|(between, reverse)| {
             let (interface, peer) = (*reverse)?;
-            Some(ReverseRoute { net: *net, interface, peer: Some(peer) })
+            Some(ReverseRoute { net: between.remote, interface, peer: Some(peer) })
         })
     }
 }
@@ -63,34 +63,39 @@ impl Networks {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hubward_proto::flow::selector::AddressRange;
+
+    fn to(remote: &str) -> Selector {
+        Selector::between(AddressRange::ANY_V4, AddressRange::prefix(remote.parse().unwrap()))
+    }
 
     #[test]
     fn a_network_stays_as_long_as_a_tunnel_leads_there() {
-        let lan = AddressRange::prefix("10.2.0.0/16".parse().unwrap());
+        let lan = to("10.2.0.0/16");
         let mut networks = Networks::default();
         assert!(networks.add(ChildId(1), lan, None));
         // a rekey: the new one is added before the old one is removed
         assert!(!networks.add(ChildId(2), lan, None));
         assert!(!networks.add(ChildId(2), lan, None), "the same tunnel twice");
         assert!(!networks.remove(ChildId(1)));
-        assert_eq!(networks.ranges().collect::<Vec<_>>(), [lan]);
+        assert_eq!(networks.selected().collect::<Vec<_>>(), [lan]);
         assert!(networks.remove(ChildId(2)));
         assert!(!networks.remove(ChildId(2)));
-        assert_eq!(networks.ranges().count(), 0);
+        assert_eq!(networks.selected().count(), 0);
     }
 
     #[test]
     fn a_reverse_route_stays_as_long_as_a_tunnel_makes_it() {
-        let lan = AddressRange::prefix("10.2.0.0/16".parse().unwrap());
+        let lan = to("10.2.0.0/16");
         let mut networks = Networks::default();
         assert!(networks.add(ChildId(1), lan, None));
         let peer: IpAddr = "203.0.113.10".parse().unwrap();
         assert!(networks.add(ChildId(2), lan, Some((InterfaceId(0), peer))), "the first that makes a route");
         assert!(!networks.add(ChildId(3), lan, Some((InterfaceId(0), peer))));
-        let route = ReverseRoute { net: lan, interface: InterfaceId(0), peer: Some(peer) };
+        let route = ReverseRoute { net: lan.remote, interface: InterfaceId(0), peer: Some(peer) };
         assert_eq!(networks.reverse().collect::<Vec<_>>(), [route]);
         assert!(!networks.remove(ChildId(2)));
         assert!(networks.remove(ChildId(3)));
-        assert_eq!((networks.reverse().count(), networks.ranges().count()), (0, 1));
+        assert_eq!((networks.reverse().count(), networks.selected().count()), (0, 1));
     }
 }

@@ -19,7 +19,7 @@ use hubward_linux::netlink::Netlink;
 use hubward_linux::route::{self, Lookup};
 use hubward_linux::{address, link, marks, neighbour};
 use hubward_proto::dhcp::Lease;
-use hubward_proto::flow::selector::AddressRange;
+use hubward_proto::flow::selector::{AddressRange, Selector};
 use hubward_proto::flow::tables::Exit;
 use hubward_proto::names::InterfaceId;
 use hubward_proto::policy::Reserved;
@@ -205,8 +205,8 @@ pub(crate) struct Machine {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Demand<'a> {
     pub(crate) config: &'a Config,
-    /// The networks whose packets are captured.
-    pub(crate) ranges: &'a [AddressRange],
+    /// The packets that are captured, by the addresses of both sides.
+    pub(crate) selected: &'a [Selector],
     /// The networks to which `reverse-route` adds a route.
     pub(crate) reverse: &'a [ReverseRoute],
 }
@@ -282,7 +282,7 @@ impl Machine {
         let known = here.iter().chain(back).filter(|(ios, _)| stays(ios));
         let known: Vec<_> = known.map(|(ios, links)| format!("{ios}={}", links.join(","))).collect();
         let faces = map_interfaces(config, &known, self.guess)?;
-        let demand = Demand { config, ranges: &[], reverse: &[] };
+        let demand = Demand { config, selected: &[], reverse: &[] };
         let now = Situation { names: &faces.names, made: &faces.made, ..self.situation(demand) };
         let seen = Seen::look_at_addresses(self.netlink())?;
         let (expected, leases) = plan::expected(&now, &seen, self.executor.standing());
@@ -372,15 +372,15 @@ impl Machine {
             carrier: &self.carrier,
             keep_addresses: self.keep_addresses,
             leases: &self.leases,
-            ranges: demand.ranges,
+            selected: demand.selected,
             reverse: demand.reverse,
         }
     }
 
-    /// Captures new networks from what the last plan found, because the cost of a new peer must not
+    /// Captures more packets from what the last plan found, because the cost of a new peer must not
     /// grow with the number of peers.
-    pub(crate) fn capture_more(&mut self, ranges: Vec<AddressRange>, reverse: &[ReverseRoute]) -> More {
-        let Some(routes) = self.captures.more(ranges, reverse) else { return More::Everything };
+    pub(crate) fn capture_more(&mut self, selected: &[Selector], reverse: &[ReverseRoute]) -> More {
+        let Some(routes) = self.captures.more(selected, reverse) else { return More::Everything };
         let mut steps: Vec<_> = routes.into_iter().map(Step::Capture).collect();
         for to in reverse {
             steps.extend(self.reverse.routes(to).into_iter().map(Step::ReverseOn));

@@ -2,10 +2,11 @@
 //! crypto interface. A pure function of the routes.
 
 use crate::base::family::v4;
+use crate::machine::sources::Sources;
 use crate::translate::ReverseRoute;
-use hubward_linux::marks::TABLE;
 use hubward_linux::route::{Route, RouteKind};
-use hubward_proto::flow::selector::AddressRange;
+use hubward_linux::rule::Rule;
+use hubward_proto::flow::selector::{AddressRange, Selector};
 use hubward_proto::flow::tables::{self, Exit};
 use hubward_proto::names::InterfaceId;
 use ipnet::{IpNet, Ipv4Net};
@@ -167,8 +168,12 @@ pub(crate) struct Captures {
     tun: Option<u32>,
     /// The peers of static entries.
     peers: BTreeSet<IpAddr>,
+    sources: Sources,
     elsewhere: Vec<Ipv4Net>,
 }
+
+/// A route of Hubward's own tables, by its table and destination.
+pub(crate) type Captured = (u32, IpNet);
 
 impl Captures {
     /// From the routes of the main table, in the kernel's order.
@@ -178,28 +183,32 @@ impl Captures {
         tun: Option<u32>,
         peers: BTreeSet<IpAddr>,
         reverse: &[ReverseRoute],
+        sources: Sources,
     ) -> Self {
         let main = main.into_iter().filter_map(|route| {
             let out = links.values().find(|index| **index == route.interface).copied();
             Some((v4(route.destination)?, route.metric, route.kind, out))
         });
         let ways = Ways::new(main, reverse.iter().flat_map(|route| leaving(&links, route)));
-        Self { ways, links, tun, peers, elsewhere: Vec::new() }
+        Self { ways, links, tun, peers, sources, elsewhere: Vec::new() }
     }
 
-    /// The routes of Hubward's own table for all these networks, by destination. They lead into the
-    /// TUN. If the kernel carries the packets, they lead out by a crypto interface, where its
-    /// policies are looked up.
-    pub(crate) fn routes(&mut self, prefixes: &[IpNet]) -> BTreeMap<IpNet, Route> {
+    /// The routes of Hubward's own tables for all these packets. They lead into the TUN. If the
+    /// kernel carries the packets, they lead out by a crypto interface, where its policies are
+    /// looked up.
+    pub(crate) fn routes(&mut self, selected: &[Selector]) -> BTreeMap<Captured, Route> {
         let mut wanted = BTreeMap::new();
         self.elsewhere.clear();
-        for net in prefixes.iter().copied().filter_map(v4) {
-            for (part, capture) in self.ways.capture(net) {
-                if capture == Capture::Elsewhere {
-                    self.elsewhere.push(part);
-                }
-                if let Some(route) = self.route(net, part, capture) {
-                    wanted.entry(route.destination).or_insert(route);
+        // which of the sources have a table was decided for these very packets
+        for (table, prefixes) in self.by_table(selected).unwrap_or_default() {
+            for net in prefixes.into_iter().filter_map(v4) {
+                for (part, capture) in self.ways.capture(net) {
+                    if capture == Capture::Elsewhere {
+                        self.elsewhere.push(part);
+                    }
+                    if let Some(route) = self.route(table, net, part, capture) {
+                        wanted.entry((table, route.destination)).or_insert(route);
+                    }
                 }
             }
         }
@@ -208,11 +217,35 @@ impl Captures {
         wanted
     }
 
-    /// The routes for new ranges, as [`Self::routes`] would make them. `None`: only a complete plan
+    /// The prefixes that each table needs for these packets; `None`: sources of some have no table.
+    fn by_table(&self, selected: &[Selector]) -> Option<BTreeMap<u32, Vec<IpNet>>> {
+        let mut found: BTreeMap<AddressRange, u32> = BTreeMap::new();
+        let mut ranges: BTreeMap<u32, Vec<AddressRange>> = BTreeMap::new();
+        for selector in selected {
+            let table = match found.get(&selector.local) {
+                Some(table) => *table,
+                None => {
+                    let table = self.sources.table(selector.local)?;
+                    found.insert(selector.local, table);
+                    table
+                }
+            };
+            ranges.entry(table).or_default().push(selector.remote);
+        }
+        Some(ranges.into_iter().map(|(table, ranges)| (table, tables::prefixes(ranges))).collect())
+    }
+
+    /// The rules that lead packets to the tables.
+    pub(crate) fn rules(&self) -> Vec<Rule> {
+        self.sources.rules()
+    }
+
+    /// The routes for more packets, as [`Self::routes`] would make them. `None`: only a complete plan
     /// can decide.
-    pub(crate) fn more(&mut self, ranges: Vec<AddressRange>, reverse: &[ReverseRoute]) -> Option<Vec<Route>> {
-        let prefixes = tables::prefixes(ranges);
-        if self.tun.is_none() || self.filter(&prefixes) == ReversePath::Loose {
+    pub(crate) fn more(&mut self, selected: &[Selector], reverse: &[ReverseRoute]) -> Option<Vec<Route>> {
+        let by_table = self.by_table(selected)?;
+        let loose = |prefixes: &Vec<IpNet>| self.filter(prefixes) == ReversePath::Loose;
+        if self.tun.is_none() || by_table.values().any(loose) {
             return None;
         }
         for route in reverse {
@@ -221,17 +254,19 @@ impl Captures {
             }
         }
         let mut routes = Vec::new();
-        for net in prefixes.iter().copied().filter_map(v4) {
-            let said = self.ways.capture(net);
-            routes.extend(said.into_iter().filter_map(|(part, capture)| self.route(net, part, capture)));
+        for (table, prefixes) in by_table {
+            for net in prefixes.into_iter().filter_map(v4) {
+                let said = self.ways.capture(net).into_iter();
+                routes.extend(said.filter_map(|(part, capture)| self.route(table, net, part, capture)));
+            }
         }
         Some(routes)
     }
 
-    /// The route of Hubward's own table that decides what happens to a part of a captured prefix;
-    /// `None` if the table needs no route for it.
-    fn route(&self, net: Ipv4Net, part: Ipv4Net, capture: Capture) -> Option<Route> {
-        let route = Route { table: TABLE, ..Route::new(IpNet::V4(part)) };
+    /// The route of one of Hubward's own tables that decides what happens to a part of a captured
+    /// prefix; `None` if the table needs no route for it.
+    fn route(&self, table: u32, net: Ipv4Net, part: Ipv4Net, capture: Capture) -> Option<Route> {
+        let route = Route { table, ..Route::new(IpNet::V4(part)) };
         let by = |interface| Route { interface, ..route.clone() };
         match (capture, self.tun) {
             (Capture::Crypto(_), Some(tun)) => Some(by(tun)),

@@ -6,7 +6,7 @@ use crate::machine::faces::MadeLink;
 use crate::machine::plan::{Carrier, Plan, Stage, Step, TUN_MTU};
 use crate::machine::view::same;
 use hubward_linux::Error;
-use hubward_linux::marks::{PROTOCOL, TABLE};
+use hubward_linux::marks::{CAPTURE_TABLES, PROTOCOL};
 use hubward_linux::monitor::Change;
 use hubward_linux::netlink::Netlink;
 use hubward_linux::owned::{self, Ledger};
@@ -129,13 +129,12 @@ impl Executor {
     /// Whether a change of the machine is only what this made for the tunnels, as it still stands:
     /// no reason to look at the machine.
     pub(crate) fn caused(&self, change: &Change) -> bool {
-        let standing = |route: &Route| {
-            let of_table = match (route.protocol, route.table) {
-                (PROTOCOL, TABLE) => &self.standing.captured,
-                (PROTOCOL, MAIN) => &self.standing.reverse,
-                _ => return None,
-            };
-            Some(of_table.get(&route.destination))
+        let standing = |route: &Route| match (route.protocol, route.table) {
+            (PROTOCOL, MAIN) => Some(self.standing.reverse.get(&route.destination)),
+            (PROTOCOL, table) if CAPTURE_TABLES.contains(&table) => {
+                Some(self.standing.captured.get(&(table, route.destination)))
+            }
+            _ => None,
         };
         let is_static = |route: &Route| self.standing.routes.iter().any(|known| same(known, route));
         match change {
@@ -167,6 +166,7 @@ impl Executor {
                 link::set_mtu(netlink, *index, TUN_MTU).and_then(|()| link::set_up(netlink, *index, true))
             }
             Step::AddRule(rule) => rule::add(netlink, rule).map(drop),
+            Step::RuleAway(rule) => gone_is_done(rule::remove(netlink, rule)),
             Step::RouteOn(route) => route::prepend(netlink, route).map(drop),
             Step::RouteAway(route) | Step::Release(route) => gone_is_done(route::remove(netlink, route)),
             Step::FilterSources(name, filter) => ledger.set(Setting::RpFilter(name.clone()), filter.value()),
@@ -299,6 +299,7 @@ impl Undone {
             Step::AnswerAway((name, address)) => {
                 tracing::warn!("this machine still answers for {address} on {name}: {why}");
             }
+            Step::RuleAway(_) => tracing::warn!("a routing rule is left behind: {why}"),
             Step::Capture(_) => tracing::error!("the routes into the tunnel could not be set: {why}"),
             Step::FilterSources(name, _) => {
                 tracing::error!("the reverse path filter of {name} could not be set: {why}");

@@ -13,4 +13,5 @@ mod published;
 pub(crate) mod reverse;
 pub(crate) mod routes;
 pub(crate) mod seen;
+pub(crate) mod sources;
 pub(crate) mod view;

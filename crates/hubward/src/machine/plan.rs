@@ -1,27 +1,29 @@
 //! What a configuration requires of the machine, as a value, and the steps from the current state
 //! to it. Pure: neither the machine nor a clock is read here, so that the tests are tables.
 
-use crate::machine::capture::{Captures, CryptoLinks, ReversePath};
+use crate::base::family::v4;
+use crate::machine::capture::{Captured, Captures, CryptoLinks, ReversePath};
 use crate::machine::faces::{self, LOOPBACK, MadeLink, MadeLinks};
 use crate::machine::published;
 use crate::machine::reverse::{Answer, ReverseRoutes};
 use crate::machine::routes::{self, Statics};
 use crate::machine::seen::Seen;
+use crate::machine::sources::Sources;
 use crate::machine::view::{Names, Static, is_absent_network, same};
 use crate::translate::ReverseRoute;
 use hubward_config::model::{Addressing, Config, Interface};
 use hubward_config::parent;
 use hubward_linux::marks::PROTOCOL;
-use hubward_linux::owned;
 use hubward_linux::route::Route;
-use hubward_linux::rule::{Family, Rule};
+use hubward_linux::rule::Rule;
 use hubward_linux::sysctl::Setting;
 use hubward_proto::dhcp::Lease;
-use hubward_proto::flow::selector::AddressRange;
+use hubward_proto::flow::selector::Selector;
 use hubward_proto::flow::tables;
 use hubward_proto::names::InterfaceId;
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 
 /// Who carries the packets, as far as the machine is concerned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,8 +54,8 @@ pub(crate) struct Situation<'a> {
     pub(crate) keep_addresses: bool,
     /// The leases of DHCP clients, by link.
     pub(crate) leases: &'a BTreeMap<String, Lease>,
-    /// The networks of crypto access lists, of pools, and behind tunnels.
-    pub(crate) ranges: &'a [AddressRange],
+    /// What crypto access lists, pools and tunnels select, by the addresses of both sides.
+    pub(crate) selected: &'a [Selector],
     /// The networks to which `reverse-route` adds a route.
     pub(crate) reverse: &'a [ReverseRoute],
 }
@@ -94,9 +96,9 @@ pub(crate) struct Plan {
     pub(crate) answers: BTreeSet<Answer>,
     /// The reverse path filter of the links of crypto interfaces.
     pub(crate) reverse_paths: BTreeMap<String, ReversePath>,
-    /// Hubward's own table: what is led to the crypto maps, also by reverse routes, and which parts
+    /// Hubward's own tables: what is led to the crypto maps, also by reverse routes, and which parts
     /// of that are not.
-    pub(crate) captured: BTreeMap<IpNet, Route>,
+    pub(crate) captured: BTreeMap<Captured, Route>,
 }
 
 /// A plan, and what else was found while making it.
@@ -145,10 +147,12 @@ pub(crate) enum Step {
     RouteAway(Route),
     /// Sets the reverse path filter of a link.
     FilterSources(String, ReversePath),
-    /// Sets a route in Hubward's own table, replacing another one with its prefix.
+    /// Sets a route in one of Hubward's own tables, replacing another one with its prefix.
     Capture(Route),
-    /// Removes a route from Hubward's own table.
+    /// Removes a route from one of Hubward's own tables.
     Release(Route),
+    /// Removes a routing rule.
+    RuleAway(Rule),
     /// Adds a route of `reverse-route` to the main table.
     ReverseOn(Route),
     /// Removes a route of `reverse-route` from the main table.
@@ -166,7 +170,7 @@ pub(crate) enum Stage {
     Base,
     /// The main table, whose routes depend on the links and their addresses.
     Main,
-    /// Hubward's own table, which follows where the main table leads, and what follows the tunnels.
+    /// Hubward's own tables, which follow where the main table leads, and what follows the tunnels.
     Own,
 }
 
@@ -188,6 +192,7 @@ impl Step {
             Self::FilterSources(..)
             | Self::Capture(_)
             | Self::Release(_)
+            | Self::RuleAway(_)
             | Self::ReverseOn(_)
             | Self::ReverseAway(_)
             | Self::AnswerOn(_)
@@ -224,14 +229,19 @@ pub(crate) fn plan(now: &Situation<'_>, seen: &Seen, standing: &Plan, refused: &
     let peers = now.config.maps.iter().flat_map(|map| &map.entries).flat_map(|entry| &entry.peers);
     let main = main_table(&expected, &statics, refused);
     let reverse = ReverseRoutes::new(now.config, now.names, &expected, main.iter().copied(), crypto.clone());
-    let mut captures = Captures::new(main, crypto, plan.tun, peers.copied().collect(), now.reverse);
-    let prefixes = tables::prefixes(now.ranges.iter().copied());
+    let mut sources = Sources::new(now.config, |name| addresses_of(now, &expected, name));
+    let locals = now.selected.iter().map(|selector| selector.local);
+    // the policies of the kernel look at sources themselves
+    sources.assign(locals, &standing.rules, plan.tun.is_none());
+    let mut captures = Captures::new(main, crypto, plan.tun, peers.copied().collect(), now.reverse, sources);
+    plan.rules = captures.rules();
+    let prefixes = tables::prefixes(now.selected.iter().map(|selector| selector.remote));
     if plan.tun.is_some() {
         let filter = captures.filter(&prefixes);
         let there = guarded(now).filter(|name| expected.link(name).is_some());
         plan.reverse_paths = there.map(|name| (name.clone(), filter)).collect();
     }
-    plan.captured = captures.routes(&prefixes);
+    plan.captured = captures.routes(now.selected);
     let led = now.reverse.iter().flat_map(|to| reverse.routes(to));
     plan.reverse = led.map(|route| (route.destination, route)).collect();
     plan.answers = now.reverse.iter().flat_map(|to| reverse.answers(to)).collect();
@@ -255,11 +265,23 @@ fn base(now: &Situation<'_>, leases: &BTreeMap<String, Lease>, seen: &Seen, stan
         addresses: addresses(now, leases),
         tun: now.carrier.tun(),
         settings: settings(now),
-        rules: vec![owned::capture_rule(Family::V4)],
         ..Plan::default()
     };
     let expected = seen.expected(&plan.links, &away(standing, &plan), &plan.addresses);
     (plan, expected)
+}
+
+/// The addresses of an interface, as they will be.
+fn addresses_of(now: &Situation<'_>, expected: &Seen, name: &str) -> Vec<Ipv4Addr> {
+    let link = now.names.get(name).and_then(|name| expected.link(name));
+    let there =
+        expected.addresses.iter().filter(|there| Some(there.interface) == link.map(|link| link.index));
+    let mut found: Vec<_> = there.filter_map(|there| v4(there.net)).map(|net| net.addr()).collect();
+    // also before the link is made
+    if let Some(Addressing::Static(nets)) = now.config.interface(name).map(|one| &one.address) {
+        found.extend(nets.iter().copied().filter_map(v4).map(|net| net.addr()));
+    }
+    found
 }
 
 impl Carrier {
@@ -466,10 +488,12 @@ impl Plan {
         let new = after
             .captured
             .iter()
-            .filter(|(net, new)| before.captured.get(*net).is_none_or(|old| !same(new, old)));
+            .filter(|(place, new)| before.captured.get(*place).is_none_or(|old| !same(new, old)));
         steps.extend(new.map(|(_, new)| Step::Capture(new.clone())));
-        let old = before.captured.iter().filter(|(net, _)| !after.captured.contains_key(*net));
+        let old = before.captured.iter().filter(|(place, _)| !after.captured.contains_key(*place));
         steps.extend(old.map(|(_, old)| Step::Release(old.clone())));
+        let old = before.rules.iter().filter(|rule| !after.rules.contains(rule));
+        steps.extend(old.cloned().map(Step::RuleAway));
 
         // the kernel keeps two routes to a destination apart by their next hops
         let stands = |of: &Self, route: &Route| {
@@ -487,7 +511,9 @@ impl Plan {
     /// Whether a step that leads packets was carried out already.
     pub(crate) fn has(&self, step: &Step) -> bool {
         match step {
-            Step::Capture(new) => self.captured.get(&new.destination).is_some_and(|old| same(new, old)),
+            Step::Capture(new) => {
+                self.captured.get(&(new.table, new.destination)).is_some_and(|old| same(new, old))
+            }
             Step::ReverseOn(new) => self.reverse.get(&new.destination).is_some_and(|old| same(new, old)),
             Step::AnswerOn(answer) => self.answers.contains(answer),
             _ => false,
@@ -524,8 +550,11 @@ impl Plan {
             Step::RouteOn(route) => self.routes.push(route.clone()),
             Step::RouteAway(route) => self.routes.retain(|old| old != route),
             Step::FilterSources(link, filter) => drop(self.reverse_paths.insert(link.clone(), *filter)),
-            Step::Capture(route) => drop(self.captured.insert(route.destination, route.clone())),
-            Step::Release(route) => drop(self.captured.remove(&route.destination)),
+            Step::Capture(route) => {
+                self.captured.insert((route.table, route.destination), route.clone());
+            }
+            Step::Release(route) => drop(self.captured.remove(&(route.table, route.destination))),
+            Step::RuleAway(rule) => self.rules.retain(|old| old != rule),
             Step::ReverseOn(route) => drop(self.reverse.insert(route.destination, route.clone())),
             Step::ReverseAway(route) => drop(self.reverse.remove(&route.destination)),
             Step::AnswerOn(answer) => drop(self.answers.insert(answer.clone())),
@@ -558,7 +587,7 @@ impl Plan {
         self.routes = routes;
         self.reverse = reverse.into_iter().map(|route| (route.destination, route)).collect();
         self.answers.retain(|(link, address)| seen.answers(link, *address));
-        let own = seen.own.iter().filter(ours).map(|route| (route.destination, route.clone()));
+        let own = seen.own.iter().filter(ours).map(|route| ((route.table, route.destination), route.clone()));
         self.captured = own.collect();
         self.reverse_paths.retain(|link, filter| {
             let setting = Setting::RpFilter(link.clone());

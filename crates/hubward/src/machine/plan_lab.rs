@@ -8,6 +8,8 @@ use hubward_linux::link::Link;
 use hubward_linux::marks::TABLE;
 use hubward_linux::neighbour::Proxy;
 use hubward_linux::route::{MAIN, RouteKind};
+use hubward_linux::rule::Action;
+use hubward_proto::flow::selector::AddressRange;
 use std::net::Ipv4Addr;
 
 pub(super) const TUN: u32 = 9;
@@ -52,7 +54,7 @@ pub(super) struct Lab {
     pub(super) carrier: Carrier,
     pub(super) keep_addresses: bool,
     pub(super) leases: BTreeMap<String, Lease>,
-    pub(super) ranges: Vec<AddressRange>,
+    pub(super) selected: Vec<Selector>,
     pub(super) reverse: Vec<ReverseRoute>,
     pub(super) refused: Vec<Route>,
     /// The kernel has dummy links.
@@ -65,8 +67,8 @@ impl Lab {
     /// The machine of a row, by what is special about it: `eth1 down`, `no eth1`, `eth1
     /// 10.9.0.1/24` (an address that Hubward did not set), `route 10.9.0.0/16 via 10.1.1.9 eth1 5`
     /// (a route that Hubward did not add, with its metric), `lease eth1 10.8.0.5/24 10.8.0.1`,
-    /// `kernel` (it carries the packets), `no addresses`, `range 10.2.0.0/16` (what is captured)
-    /// `reverse 10.2.0.0/16`, `no dummies` (the kernel has none), `map Vlan1=eth2,eth3`, `eth1
+    /// `kernel` (it carries the packets), `no addresses`, `range 10.2.0.0/16` (what is captured), `range
+    /// 10.1.0.0/16 10.2.0.0/16` (likewise, by both sides), `reverse 10.2.0.0/16`, `no dummies` (the kernel has none), `map Vlan1=eth2,eth3`, `eth1
     /// pulled` (the card is taken out), `eth1 back`, and `eth1 replaced` (both at once).
     pub(super) fn new(special: &[&str]) -> Self {
         let mut links: Vec<_> =
@@ -79,7 +81,7 @@ impl Lab {
             carrier: Carrier::Tun { index: TUN, name: "hubward0".into() },
             keep_addresses: false,
             leases: BTreeMap::new(),
-            ranges: Vec::new(),
+            selected: Vec::new(),
             reverse: Vec::new(),
             refused: Vec::new(),
             dummies: true,
@@ -102,7 +104,8 @@ impl Lab {
             }
             ["no", name] => self.seen.links.retain(|link| link.name != *name),
             ["kernel"] => self.carrier = Carrier::Kernel,
-            ["range", net] => self.ranges.push(AddressRange::prefix(net.parse().unwrap())),
+            ["range", net] => self.selected.push(between("0.0.0.0/0", net)),
+            ["range", local, net] => self.selected.push(between(local, net)),
             ["reverse", net] => {
                 self.reverse.push(reverse_route(net));
             }
@@ -189,7 +192,7 @@ impl Lab {
             carrier: &self.carrier,
             keep_addresses: self.keep_addresses,
             leases: &self.leases,
-            ranges: &self.ranges,
+            selected: &self.selected,
             reverse: &self.reverse,
         };
         plan(&now, &self.seen, &self.standing, &self.refused.iter().collect::<Vec<_>>())
@@ -231,6 +234,7 @@ impl Lab {
             Step::AddressOn(name, net) if !self.seen.has(name, *net) => self.address(name, *net),
             Step::AddressOn(..) => {}
             Step::AddRule(rule) => self.seen.rules.push(rule.clone()),
+            Step::RuleAway(rule) => self.seen.rules.retain(|there| there != rule),
             Step::AddressAway(name, net) => {
                 let index = self.index(name);
                 let network = net.trunc();
@@ -258,7 +262,9 @@ impl Lab {
                 self.seen.settings.insert(setting, filter.value().into());
             }
             Step::Capture(route) => {
-                self.seen.own.retain(|there| there.destination != route.destination);
+                self.seen
+                    .own
+                    .retain(|there| (there.table, there.destination) != (route.table, route.destination));
                 self.seen.own.push(route.clone());
             }
             Step::Release(route) => self.seen.own.retain(|there| there != route),
@@ -298,7 +304,8 @@ impl Lab {
             Step::AddressOn(name, net) => format!("on {net} {name}"),
             Step::Set(setting, value) => format!("set {setting:?} {value}"),
             Step::OpenTun(index) => format!("open {}", self.name(*index)),
-            Step::AddRule(rule) => format!("rule {}", rule.priority),
+            Step::AddRule(rule) => format!("rule {}", self.rule(rule)),
+            Step::RuleAway(rule) => format!("no rule {}", self.rule(rule)),
             Step::RouteOn(route) => format!("route {}", self.route(route)),
             Step::RouteAway(route) => format!("no route {}", self.route(route)),
             Step::FilterSources(name, filter) => format!("guard {name} {filter:?}"),
@@ -308,6 +315,18 @@ impl Lab {
             Step::ReverseAway(route) => format!("no reverse {}", self.route(route)),
             Step::AnswerOn((name, address)) => format!("answer {address} {name}"),
             Step::AnswerAway((name, address)) => format!("no answer {address} {name}"),
+        }
+    }
+
+    /// `mark to 11102`, `behind`, `10.1.0.0/16: 1` (the table), `own: 1`, `any: 0`
+    fn rule(&self, rule: &Rule) -> String {
+        let table = rule.table.saturating_sub(TABLE);
+        match (rule.action, rule.source, &rule.arrived_by) {
+            (Action::Goto(target), ..) => format!("mark to {target}"),
+            (Action::Nothing, ..) => "behind".to_string(),
+            (_, Some(net), _) => format!("{net}: {table}"),
+            (_, None, Some(_)) => format!("own: {table}"),
+            (_, None, None) => format!("any: {table}"),
         }
     }
 
@@ -321,9 +340,15 @@ impl Lab {
         match route.table {
             MAIN => format!("{} {way}{onlink} metric {}", route.destination, route.metric),
             TABLE => format!("{} {way}", route.destination),
-            other => panic!("table {other}"),
+            other => format!("{} {way} in {}", route.destination, other - TABLE),
         }
     }
+}
+
+/// Packets from one network to another.
+pub(super) fn between(local: &str, remote: &str) -> Selector {
+    let [local, remote] = [local, remote].map(|net| AddressRange::prefix(net.parse().unwrap()));
+    Selector::between(local, remote)
 }
 
 pub(super) fn reverse_route(net: &str) -> ReverseRoute {

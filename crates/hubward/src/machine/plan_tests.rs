@@ -2,7 +2,7 @@
 
 use super::*;
 use hubward_linux::route::RouteKind;
-use lab::{Lab, TUN, changed, config, of_stage, reverse_route, settled};
+use lab::{Lab, TUN, between, changed, config, of_stage, reverse_route, settled};
 
 #[path = "plan_lab.rs"]
 mod lab;
@@ -630,7 +630,7 @@ fn what_is_captured_stays_so_while_it_changes() {
     let config = config(&[OUTSIDE, LAN]);
     let mut lab = Lab::new(&["range 10.2.0.0/16", "range 10.3.0.0/16"]);
     lab.steps(&config);
-    lab.ranges = ["10.2.0.0/17", "10.3.0.0/16"].map(|net| AddressRange::prefix(net.parse().unwrap())).into();
+    lab.selected = ["10.2.0.0/17", "10.3.0.0/16"].map(|net| between("0.0.0.0/0", net)).into();
     let steps = lab.steps(&config);
     assert_eq!(
         of_stage(&lab, &steps, Stage::Own),
@@ -660,7 +660,9 @@ fn a_start_and_a_change_of_one_address() {
             "set IpForward 1",
             "set RpFilter(\"hubward0\") 0",
             "open hubward0",
-            "rule 11100",
+            "rule behind",
+            "rule mark to 11102",
+            "rule any: 0",
             "route 0.0.0.0/0 via 198.51.100.1 eth0 metric 1",
             "guard eth0 Strict",
             "capture 10.2.0.0/16 hubward0",
@@ -701,10 +703,10 @@ fn a_peer_that_comes_is_captured_as_if_everything_were_planned() {
         let mut lab = Lab::new(&["range 10.3.0.0/16"]);
         lab.steps(&config);
         let mut captures = lab.plan(&config).captures;
-        let range = AddressRange::prefix(range.parse().unwrap());
+        let range = between("0.0.0.0/0", range);
         let reverse: Vec<_> = reverse.then_some(reverse_route("10.2.0.0/16")).into_iter().collect();
-        let more = captures.more(vec![range], &reverse).unwrap();
-        lab.ranges.push(range);
+        let more = captures.more(&[range], &reverse).unwrap();
+        lab.selected.push(range);
         lab.reverse.extend(reverse);
         let steps = lab.steps(&config);
         let all: Vec<_> = steps
@@ -717,9 +719,90 @@ fn a_peer_that_comes_is_captured_as_if_everything_were_planned() {
         assert_eq!(more, all);
     }
     // one that may contain a peer decides for all
-    let outside = AddressRange::prefix("203.0.113.0/24".parse().unwrap());
-    assert!(Lab::new(&[]).plan(&config).captures.more(vec![outside], &[]).is_none());
-    assert!(Lab::new(&["kernel"]).plan(&config).captures.more(Vec::new(), &[]).is_none());
+    let outside = between("0.0.0.0/0", "203.0.113.0/24");
+    assert!(Lab::new(&[]).plan(&config).captures.more(&[outside], &[]).is_none());
+    assert!(Lab::new(&["kernel"]).plan(&config).captures.more(&[], &[]).is_none());
+}
+
+/// A table and its rules follow the sources of what is captured, and no packet is without them in
+/// between.
+#[test]
+fn rules_by_source_follow_the_tunnels() {
+    let config = config(&[OUTSIDE, LAN, "ip route 10.2.7.0 255.255.255.0 10.1.1.2"]);
+    let mut lab = Lab::new(&["range 10.1.0.0/16 10.2.0.0/16", "range 10.9.9.0/24"]);
+    let led = |lab: &Lab, steps: &[Step]| -> Vec<String> {
+        let words = steps.iter().map(|step| lab.words(step));
+        let of_tables = ["rule", "no rule", "capture", "release"];
+        words.filter(|line| of_tables.iter().any(|word| line.starts_with(word))).collect()
+    };
+    let steps = lab.steps(&config);
+    assert_eq!(
+        led(&lab, &steps),
+        [
+            "rule behind",
+            "rule mark to 11102",
+            "rule any: 0",
+            "rule 10.1.0.0/16: 1",
+            "rule own: 1",
+            "capture 10.9.9.0/24 hubward0",
+            "capture 10.2.0.0/16 hubward0 in 1",
+            "capture 10.2.7.0/24 throw in 1",
+        ]
+    );
+    settled(&mut lab, &config, "two tables");
+    // a tunnel between networks of which one has a table needs a route, and one with another source
+    // a plan
+    let mut captures = lab.plan(&config).captures;
+    let more = captures.more(&[between("10.1.0.0/16", "10.5.0.0/16")], &[]).unwrap();
+    assert_eq!(
+        more.into_iter().map(|route| lab.words(&Step::Capture(route))).collect::<Vec<_>>(),
+        ["capture 10.5.0.0/16 hubward0 in 1"]
+    );
+    assert!(captures.more(&[between("10.4.0.0/16", "10.5.0.0/16")], &[]).is_none());
+    // another source: the new rules lead to the new routes before the old ones go
+    lab.selected = vec![between("10.4.0.0/16", "10.2.0.0/17"), between("0.0.0.0/0", "10.9.9.0/24")];
+    let steps = lab.steps(&config);
+    assert_eq!(
+        led(&lab, &steps),
+        [
+            "rule 10.4.0.0/16: 2",
+            "rule own: 2",
+            "capture 10.2.0.0/17 hubward0 in 2",
+            "capture 10.2.7.0/24 throw in 2",
+            "release 10.2.0.0/16 hubward0 in 1",
+            "release 10.2.7.0/24 throw in 1",
+            "no rule 10.1.0.0/16: 1",
+            "no rule own: 1",
+        ]
+    );
+    settled(&mut lab, &config, "another table");
+    // policies of the kernel look at the source themselves
+    lab.change("kernel");
+    let rules = lab.plan(&config).plan.rules;
+    assert!(rules.iter().all(|rule| rule.source.is_none() && rule.arrived_by.is_none()), "{rules:?}");
+}
+
+/// The address that a DHCP server gives decides what a translation leads into a tunnel.
+#[test]
+fn rules_by_source_follow_the_address_of_a_translation() {
+    let lines = [
+        "0 dhcp map",
+        LAN,
+        "access-list 1 permit 172.16.0.0 0.0.255.255",
+        "ip nat inside source list 1 interface GigabitEthernet0/0",
+    ];
+    let config = config(&lines);
+    let mut lab = Lab::new(&["range 198.51.100.0/29 10.2.0.0/16", "lease eth0 203.0.113.2/24 203.0.113.1"]);
+    let sources = |lab: &Lab| -> Vec<_> {
+        let rules = lab.standing.rules.iter();
+        rules.filter_map(|rule| rule.source.map(|net| net.to_string())).collect()
+    };
+    lab.steps(&config);
+    assert_eq!(sources(&lab), ["198.51.100.0/29"]);
+    lab.change("lease eth0 198.51.100.3/29 198.51.100.1");
+    lab.steps(&config);
+    assert_eq!(sources(&lab), ["172.16.0.0/16", "198.51.100.0/29"]);
+    settled(&mut lab, &config, "another address");
 }
 
 #[test]
@@ -737,7 +820,7 @@ fn another_configuration_finds_its_addresses() {
             carrier: &lab.carrier,
             keep_addresses: false,
             leases: &lab.leases,
-            ranges: &[],
+            selected: &[],
             reverse: &[],
         };
         let (seen, _) = expected(&now, &lab.seen, &lab.standing);

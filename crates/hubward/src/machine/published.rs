@@ -47,6 +47,18 @@ pub(super) fn addresses(
         .collect()
 }
 
+/// Addresses of which [`addresses`] may have put some on a link, as they are there; an address that
+/// an interface has itself is none of them.
+pub(super) fn aliases(config: &Config) -> BTreeSet<Ipv4Net> {
+    let mut found: BTreeSet<_> = published(config).into_iter().map(Ipv4Net::from).collect();
+    for interface in &config.interfaces {
+        if let Addressing::Static(nets) = &interface.address {
+            found = &found - &nets.iter().copied().filter_map(v4).collect();
+        }
+    }
+    found
+}
+
 /// Every address as which something inside is seen outside.
 fn published(config: &Config) -> Vec<Ipv4Addr> {
     let mut found = Vec::new();

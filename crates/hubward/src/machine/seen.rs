@@ -8,7 +8,7 @@ use hubward_config::model::{Addressing, Config, Interface};
 use hubward_linux::Error;
 use hubward_linux::address::{self, Address};
 use hubward_linux::link::{self, Link};
-use hubward_linux::marks::{INTERFACE_PREFIX, PROTOCOL, TABLE};
+use hubward_linux::marks::{CAPTURE_TABLES, INTERFACE_PREFIX, PROTOCOL};
 use hubward_linux::neighbour::{self, Proxy};
 use hubward_linux::netlink::Netlink;
 use hubward_linux::route::{self, Route, RouteKind};
@@ -30,7 +30,7 @@ pub(crate) struct Seen {
     pub(crate) addresses: Vec<Address>,
     /// The main table, in the kernel's order.
     pub(crate) main: Vec<Route>,
-    /// Hubward's own table.
+    /// Hubward's own tables.
     pub(crate) own: Vec<Route>,
     pub(crate) rules: Vec<Rule>,
     /// The addresses for which the machine answers on a link.
@@ -49,7 +49,7 @@ impl Seen {
         for route in route::list(netlink)? {
             match route.table {
                 route::MAIN => main.push(route),
-                TABLE => own.push(route),
+                table if CAPTURE_TABLES.contains(&table) => own.push(route),
                 _ => {}
             }
         }

@@ -1,8 +1,8 @@
 //! What is shown of the machine: its interfaces and the static routes of the configuration.
 
 use crate::base::family::v4;
-use crate::machine::faces;
 pub(crate) use crate::machine::faces::Names;
+use crate::machine::{faces, published};
 use hubward_config::model::{Addressing, Config};
 use hubward_linux::marks::PROTOCOL;
 use hubward_linux::netlink::Netlink;
@@ -50,10 +50,13 @@ pub(crate) fn interface_views(
 ) -> anyhow::Result<Vec<InterfaceView>> {
     let there = address::list(netlink)?;
     let links = link::list(netlink)?;
+    let aliases = published::aliases(config);
     let views = config.interfaces.iter().map(|interface| {
         let link = names.get(&interface.name).and_then(|name| links.iter().find(|l| l.name == *name));
         let of_link = there.iter().filter(|address| link.is_some_and(|link| address.interface == link.index));
-        let on_link: Vec<_> = of_link.filter_map(|address| v4(address.net)).collect();
+        let on_link = of_link.filter_map(|address| v4(address.net));
+        // what answers for a translation is no address of the interface
+        let on_link: Vec<_> = on_link.filter(|net| !aliases.contains(net)).collect();
         let shared = link.filter(|link| faces::is_shared(names, &link.name));
         // these views are for `show ip`
         let configured: Vec<Ipv4Net> = match &interface.address {

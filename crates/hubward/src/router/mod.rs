@@ -3,7 +3,9 @@
 //! transaction. It stays when the program ends, as the guard does: a filter that ends with its
 //! program would open what it closes.
 
+pub(crate) mod boot;
 pub(crate) mod log;
+pub(crate) mod reflexive;
 pub(crate) mod rules;
 pub(crate) mod translations;
 
@@ -17,7 +19,7 @@ use hubward_config::model::{Config, Moment};
 use hubward_linux::conntrack::{Conntrack, MOST};
 use hubward_linux::error::Error;
 use hubward_linux::link;
-use hubward_linux::marks::FWMARK;
+use hubward_linux::marks::{FWMARK, INTERFACE_PREFIX};
 use hubward_linux::netlink::Netlink;
 use hubward_linux::nft;
 use hubward_linux::nftables::objects::Shape;
@@ -78,6 +80,15 @@ pub(crate) fn inner_again(config: &Config) -> bool {
 /// The first release that filters what comes out of a tunnel once. It was 12.3(8)T, but `version
 /// 12.3` does not say which it is.
 const ONCE: (u16, u16) = (12, 4);
+
+/// The chains of other programs that may drop what this router forwards, in words: a packet passes
+/// only if every table lets it pass.
+pub(crate) fn foreign() -> Vec<String> {
+    // Hubward's tables are called like its links
+    let found = Nftables::open().and_then(|filters| filters.dropping_forwarded(INTERFACE_PREFIX));
+    let chains = found.inspect_err(|error| tracing::debug!("{error}")).unwrap_or_default();
+    chains.into_iter().map(|chain| format!("another program's {chain}")).collect()
+}
 
 impl Router {
     /// Puts the table of a configuration in place of one that an earlier run left, whose counts

@@ -115,6 +115,11 @@ pub(crate) fn build(
     // before anything is forwarded
     let here = router::here(&parsed.config, machine.names(), &[], machine.tun());
     let router = Router::set_up(&parsed, here)?;
+    for chain in router::foreign() {
+        tracing::warn!(
+            "{chain}: what it does not let pass is not forwarded, whatever the configuration says"
+        );
+    }
     let Prepared { faces, addresses, reserved } = machine.prepare(&parsed.config)?;
     machine.adopt(faces, &[]);
     let policy = translation.on(&addresses, reserved);
@@ -123,7 +128,7 @@ pub(crate) fn build(
     }
     let tables = Tables::build(&policy, translate::pool_ranges(&parsed.config));
     let reverse = translate::reverse_routes(&parsed.config);
-    machine.apply(Demand { config: &parsed.config, ranges: &tables.captured(), reverse: &reverse });
+    machine.apply(Demand { config: &parsed.config, selected: &tables.captured(), reverse: &reverse });
     if let Some(why) = machine.unfounded() {
         anyhow::bail!("{why}");
     }

@@ -1,6 +1,7 @@
 //! `hubward guard` and `hubward release`: the guard for the time in which no gateway runs, and its
 //! removal.
 
+use crate::base::family::v4;
 use crate::base::program::{complain, mapping, say};
 use crate::base::store::Store;
 use crate::check;
@@ -10,14 +11,19 @@ use crate::guard::rules::{CLIENT, GRANTED, Here, TABLE};
 use crate::guard::{Guard, View, ranges};
 use crate::machine::faces::{Cards, Faces, Kinds};
 use crate::machine::view::Names;
-use crate::router;
+use crate::plane::Choice;
+use crate::router::boot::InForce;
+use crate::router::{self, boot};
+use crate::run::running::{Running, running};
 use anyhow::{Context as _, bail};
-use hubward_config::model::Config;
+use hubward_config::model::{Addressing, Config};
 use hubward_config::verdict::leave_out;
-use hubward_linux::link;
+use hubward_linux::marks::INTERFACE_PREFIX;
 use hubward_linux::netlink::Netlink;
 use hubward_linux::nftables::Nftables;
 use hubward_linux::privilege::{self, Capability};
+use hubward_linux::{address, link};
+use ipnet::Ipv4Net;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::os::unix::net::UnixStream;
@@ -29,7 +35,8 @@ use std::process::ExitCode;
 pub(crate) fn guard(arguments: &crate::run::arguments::Arguments) -> anyhow::Result<ExitCode> {
     crate::log::subscribe::log_to_stderr("warn");
     crate::run::rights::confine(&[Capability::NetAdmin], &[&arguments.file], &arguments.state)?;
-    match set(arguments)? {
+    let (view, filters) = set(arguments)?;
+    match view {
         view if view.missing.is_some() => say("There is no guard.\n"),
         view => say(&format!(
             "The guard is in place: {} of {}, {}.\n",
@@ -37,6 +44,14 @@ pub(crate) fn guard(arguments: &crate::run::arguments::Arguments) -> anyhow::Res
             arguments.file.display(),
             counted(view.granted.len(), "granted network", "granted networks")
         )),
+    }
+    if let InForce::Filters { unknown } = filters {
+        say(IN_PLACE);
+        for interface in unknown {
+            complain(&format!(
+                "The link of {interface} is not known (--map {interface}=LINK), so links that the configuration does not name forward nothing.\n"
+            ));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -61,7 +76,7 @@ pub(crate) fn stand_in(arguments: &crate::run::arguments::Arguments) {
         return;
     }
     match set(arguments) {
-        Ok(view) if view.missing.is_none() => {
+        Ok((view, _)) if view.missing.is_none() => {
             tracing::warn!("the start is refused, and the guard is in place (`hubward release` removes it)");
         }
         Ok(_) => {}
@@ -69,8 +84,8 @@ pub(crate) fn stand_in(arguments: &crate::run::arguments::Arguments) {
     }
 }
 
-/// Sets the guard of a configuration that is not running.
-fn set(arguments: &crate::run::arguments::Arguments) -> anyhow::Result<View> {
+/// Sets the guard of a configuration that is not running, and its access lists and translation.
+fn set(arguments: &crate::run::arguments::Arguments) -> anyhow::Result<(View, InForce)> {
     privilege::require(Capability::NetAdmin, "a guard")?;
     let choices = Choices::of(&arguments.options)?;
     let mut parsed = hubward_config::parse(&check::read(&arguments.file)?);
@@ -91,19 +106,43 @@ fn set(arguments: &crate::run::arguments::Arguments) -> anyhow::Result<View> {
     let names = names(&parsed.config, &arguments.options.maps(), &arguments.state)?;
     // opening the store fails only if another Hubward has it open
     let store = Store::open(&arguments.state).context("a gateway that runs keeps its own guard")?;
-    let links: Vec<_> = link::list(&Netlink::open()?)?.into_iter().map(|link| link.name).collect();
+    let netlink = Netlink::open()?;
+    let (links, leased) = (link::list(&netlink)?, leased(&netlink, &names, &parsed.config)?);
+    let links: Vec<_> = links.into_iter().map(|link| link.name).collect();
     let absent: Vec<_> = names.iter().filter(|(_, linux)| !links.contains(linux)).collect();
     let absent: Vec<_> = absent.into_iter().map(|(ios, _)| ios.clone()).collect();
     let here = Here { names: &names, leased: &[], absent: &absent };
+    let tun = (arguments.dataplane() != Choice::Kernel).then(|| format!("{INTERFACE_PREFIX}0"));
+    let filters = boot::set_up(parsed.clone(), router::here(&parsed.config, &names, &leased, tun.as_deref()));
     let mut guard = Guard::set_up(store, choices.allowed.guard, &parsed, here)?;
     guard.close(&parsed, here);
-    Ok(guard.news().unwrap_or_default())
+    Ok((guard.news().unwrap_or_default(), filters?))
+}
+
+/// The addresses that interfaces with `ip address dhcp` have on their links, of a gateway that ran
+/// before.
+fn leased(netlink: &Netlink, names: &Names, config: &Config) -> anyhow::Result<Vec<(String, Ipv4Net)>> {
+    let there = address::list(netlink)?;
+    let by_dhcp = config.interfaces.iter().filter(|one| one.address == Addressing::Dhcp);
+    let leased = by_dhcp.filter_map(|one| {
+        let index = link::index_of(names.get(&one.name)?).ok()?;
+        let mut nets =
+            there.iter().filter(|address| address.interface == index).filter_map(|one| v4(one.net));
+        // an alias of a translation is none
+        Some((one.name.clone(), nets.find(|net| net.prefix_len() < 32)?))
+    });
+    Ok(leased.collect())
 }
 
 /// `hubward release`: removes the guard and prints what it kept in.
 pub(crate) fn release(socket: &Path) -> anyhow::Result<ExitCode> {
     if UnixStream::connect(socket).is_ok() {
         bail!("Hubward is running and keeps its guard in place; stop it first (systemctl stop hubward)");
+    }
+    // with another control socket, or before it has one
+    if let Some(Running { process, client }) = running() {
+        let (who, stop) = if client { ("a VPN client", "end") } else { ("Hubward", "stop") };
+        bail!("{who} is running as process {process} and keeps its guard in place; {stop} it first");
     }
     let filters = Nftables::open()?;
     let mut told = None;
@@ -122,6 +161,9 @@ pub(crate) fn release(socket: &Path) -> anyhow::Result<ExitCode> {
     }
     Ok(ExitCode::SUCCESS)
 }
+
+/// What the router's table does.
+const IN_PLACE: &str = "Access lists and address translation are in place.\n";
 
 /// What is open once the router's table is removed.
 const UNFILTERED: &str =
@@ -145,6 +187,9 @@ pub(crate) fn show() -> anyhow::Result<ExitCode> {
     };
     for line in kept.iter().flatten() {
         let _never = writeln!(text, "  {line}");
+    }
+    if filters.exists(router::rules::TABLE)? {
+        text.push_str(IN_PLACE);
     }
     say(&text);
     Ok(ExitCode::SUCCESS)

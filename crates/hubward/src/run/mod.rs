@@ -4,7 +4,9 @@ pub(crate) mod arguments;
 pub(crate) mod build;
 pub(crate) mod guard;
 pub(crate) mod rights;
+mod running;
 
+use crate::base::files::folder;
 use crate::base::inbox::Inbox;
 use crate::base::message::{End, Request};
 use crate::base::program::{NotYet, WrongUse};
@@ -17,7 +19,7 @@ use crate::manage::desk::Desk;
 use crate::plane::{self};
 use crate::run::arguments::Arguments;
 use crate::run::build::{Built, build};
-use crate::run::rights::{OF_A_GATEWAY, confine, folder};
+use crate::run::rights::{OF_A_GATEWAY, confine};
 use crate::supervise::{self, GATEWAY, Heart, Supervisor};
 use hubward_config::Parsed;
 use hubward_linux::privilege::Capability;

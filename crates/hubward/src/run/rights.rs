@@ -7,12 +7,6 @@ use std::path::Path;
 pub(crate) const OF_A_GATEWAY: [Capability; 3] =
     [Capability::NetAdmin, Capability::NetRaw, Capability::NetBindService];
 
-/// The folder of a file, which `write memory` writes too.
-pub(crate) fn folder(file: &Path) -> &Path {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-    folder.unwrap_or(Path::new("."))
-}
-
 /// Gives up every right but these, so that whoever gets in through a fault of this program gets no
 /// more. Says which capabilities are left, of those that it was started with.
 ///
@@ -45,6 +39,7 @@ fn all_own(files: &[&Path], state: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::files::folder;
     use std::os::unix::fs::chown;
 
     /// The configuration, its folder, the state folder and each file there.
@@ -68,11 +63,5 @@ mod tests {
             assert!(!all_own(&[&config, folder(&config)], &state), "{}", path.display());
             chown(path, Some(0), None).unwrap();
         }
-    }
-
-    #[test]
-    fn the_folder_of_a_bare_name_is_the_current_one() {
-        assert_eq!(folder(Path::new("hub.cfg")), Path::new("."));
-        assert_eq!(folder(Path::new("/etc/hub.cfg")), Path::new("/etc"));
     }
 }

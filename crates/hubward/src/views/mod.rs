@@ -12,7 +12,7 @@ use crate::log::logging::Logging;
 use crate::log::monitors::Monitors;
 use crate::machine::view::{Names, Static};
 use crate::router::rules::{TABLE, counter};
-use crate::router::translations;
+use crate::router::{reflexive, translations};
 use crate::views::snapshot::{Cleared, Dropped, Flow, Pair, Snapshot, Traffic};
 use crate::why::record::Record;
 use crate::{guard, plane, translate};
@@ -475,6 +475,8 @@ impl Views {
                 .collect(),
             statics,
             filtered: Nftables::open().and_then(|filters| filters.named_counters(TABLE)).unwrap_or_default(),
+            reflexive: reflexive::entries(&parsed.config),
+            foreign: machine.map(|_| crate::router::foreign()).unwrap_or_default(),
             translations: self.translations.clone(),
             guard,
             neighbours: machine.and_then(|netlink| neighbour::list(netlink).ok()).unwrap_or_default(),

@@ -6,7 +6,7 @@ use crate::base::lockout::LockedOut;
 use crate::dataplane::offload;
 use crate::log::buffer::Logged;
 use crate::machine::view::{InterfaceView, Static};
-use crate::router::translations;
+use crate::router::{reflexive, translations};
 use crate::why::failure::Failure;
 use crate::{guard, plane};
 use hubward_config::Parsed;
@@ -60,6 +60,10 @@ pub(crate) struct Snapshot {
     pub(crate) statics: Arc<Vec<Static>>,
     /// What the counters of access lists' lines have met, by their names in the kernel.
     pub(crate) filtered: BTreeMap<String, Counted>,
+    /// What reflexive access lists know, by their names.
+    pub(crate) reflexive: BTreeMap<String, Vec<reflexive::Entry>>,
+    /// The chains of other programs that may drop what is forwarded, in words.
+    pub(crate) foreign: Vec<String>,
     /// What `show ip nat` is made of.
     pub(crate) translations: translations::View,
     /// What must not leave unencrypted.

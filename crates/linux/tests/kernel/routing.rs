@@ -1,12 +1,12 @@
 //! Interfaces, addresses, routes, rules, settings, the sweep and the monitor.
 
 use crate::{Pair, Test, eventually};
-use hubward_linux::marks::{FWMARK, Made, PROTOCOL, TABLE};
+use hubward_linux::marks::{CLEAR_MARK, FWMARK, Made, PROTOCOL, TABLE};
 use hubward_linux::monitor::{Change, Monitor};
 use hubward_linux::netns::NetNs;
-use hubward_linux::owned::{self, Ledger, capture_rule, sweep};
+use hubward_linux::owned::{self, Ledger, capture_from, capture_own, capture_rule, exemption, sweep};
 use hubward_linux::route::{self, Lookup, Route, RouteKind};
-use hubward_linux::rule::{self, Family, Rule};
+use hubward_linux::rule::{self, Action, Family, Rule};
 use hubward_linux::sysctl::{self, Setting};
 use hubward_linux::{address, link, marks, neighbour};
 use ipnet::IpNet;
@@ -22,6 +22,7 @@ pub(crate) fn tests() -> Vec<Test> {
         ("routing::routes_of_every_kind_read_back_as_written", routes),
         ("routing::onlink_next_hop_needs_no_connected_network", onlink),
         ("routing::lookup_follows_rules_marks_and_throw_routes", lookup),
+        ("routing::rules_by_source_capture_what_is_not_marked", by_source),
         ("routing::rules_read_back_as_written", rules),
         ("routing::sweep_removes_exactly_what_is_ours", sweeping),
         ("routing::ledger_survives_a_crash", ledger),
@@ -221,14 +222,57 @@ fn lookup() {
     assert_eq!(way("10.2.2.1", 0).unwrap().interface, eth0);
 }
 
+fn by_source() {
+    let pair = Pair::new();
+    let netlink = &pair.netlink_a;
+    pair.a.run(|| sysctl::set(&Setting::IpForward, "1").unwrap()).unwrap();
+    let eth0 = link::by_name(netlink, "eth0").unwrap().index;
+    let default = Route { gateway: Some(ip("192.0.2.2")), interface: eth0, ..Route::new(net("0.0.0.0/0")) };
+    route::add(netlink, &default).unwrap();
+    let (table, source) = (TABLE + 1, Some(net("10.1.0.0/16")));
+    // here the tunnel is the loopback
+    route::add(netlink, &Route { interface: 1, table, ..Route::new(net("10.2.0.0/16")) }).unwrap();
+    let mut all = exemption(Family::V4).to_vec();
+    all.extend([capture_from(source, Family::V4, table), capture_own(Family::V4, table)]);
+    for rule in &all {
+        assert_eq!(rule::add(netlink, rule).unwrap(), Made::New, "{rule:?}");
+    }
+    // from a host (`None`: from this machine, which does not know its source yet), its mark, and by
+    // which link it leaves
+    let rows = [
+        (Some("10.1.9.9"), 0, 1),
+        (Some("10.1.9.9"), 0x1_0000, 1),
+        (Some("10.1.9.9"), FWMARK, eth0),
+        (Some("10.1.9.9"), CLEAR_MARK, eth0),
+        (Some("172.16.1.1"), 0, eth0),
+        (None, 0, 1),
+        (None, FWMARK, eth0),
+    ];
+    for (source, mark, wanted) in rows {
+        let arrived_by = if source.is_some() { eth0 } else { 0 };
+        let how = Lookup { source: source.map(ip), mark, arrived_by };
+        assert_eq!(
+            route::lookup(netlink, ip("10.2.1.1"), how).unwrap().interface,
+            wanted,
+            "{source:?} {mark:#x}"
+        );
+    }
+    let swept = sweep(netlink, &mut Ledger::in_memory()).unwrap();
+    assert_eq!((swept.failed.len(), swept.removed.len()), (0, all.len() + 2), "{swept:?}");
+    assert!(!rule::list(netlink).unwrap().iter().any(|rule| rule.protocol == PROTOCOL));
+}
+
 fn rules() {
     let pair = Pair::new();
     let netlink = &pair.netlink_a;
     let before = rule::list(netlink).unwrap();
     assert!(before.iter().any(|rule| rule.priority == 32_766 && rule.table == route::MAIN));
+    let [behind, marked] = exemption(Family::V4);
     let written = [
         capture_rule(Family::V4),
         capture_rule(Family::V6),
+        Rule { priority: 11_180, ..behind },
+        Rule { priority: 11_170, action: Action::Goto(11_180), ..marked },
         Rule {
             source: Some(net("10.0.0.0/8")),
             destination: Some(net("10.9.0.0/16")),

@@ -17,6 +17,7 @@ pub(crate) fn tests() -> Vec<Test> {
         tests.extend([
             ("text::rules_are_loaded_as_a_whole_or_not_at_all", whole_or_not as fn()),
             ("text::the_right_to_change_rules_is_handed_on", handed_on),
+            ("text::chains_of_other_programs_that_drop_what_is_forwarded", foreign),
             ("text::named_counters_survive_a_change_and_are_reset", counters),
             ("text::a_table_that_somebody_changed_has_another_shape", shapes),
             ("text::translated_connections_are_listed_and_removed", connections),
@@ -142,6 +143,39 @@ fn counters() {
     assert_eq!(reset.into_iter().collect::<Vec<_>>(), [("acl_OUT_10".to_owned(), before.0)]);
     assert_eq!(counted().0, packets(0));
     assert_eq!(filters.named_counters("other").unwrap()["acl_OUT_10"].packets, 5);
+}
+
+fn foreign() {
+    let pair = Pair::new();
+    let filters = filters(&pair);
+    assert_eq!(filters.dropping_forwarded("ours").unwrap(), []);
+    let forward = |policy: &str, rule: &str| {
+        format!("type filter hook forward priority 0; policy {policy};\n  {rule}\n")
+    };
+    let chain = |name: &str, what: &str| format!(" chain {name} {{\n  {what}\n }}\n");
+    let table =
+        |name: &str, chains: &[String]| load(&pair, &format!("table {name} {{\n{}}}\n", chains.concat()));
+    table("inet fw", &[chain("f", &forward("drop", "accept"))]);
+    table("ip ours_1", &[chain("f", &forward("drop", ""))]);
+    table("ip leads", &[chain("x", "tcp dport 25 reject"), chain("f", &forward("accept", "jump x"))]);
+    table(
+        "ip calm",
+        &[
+            chain("f", &forward("accept", "counter accept")),
+            chain("in", "type filter hook input priority 0; policy drop;\n  drop"),
+        ],
+    );
+    table("ip6 other", &[chain("f", &forward("drop", ""))]);
+    let mut found: Vec<_> =
+        filters.dropping_forwarded("ours").unwrap().iter().map(ToString::to_string).collect();
+    found.sort();
+    assert_eq!(
+        found,
+        [
+            "table inet fw, chain f at hook forward has policy drop",
+            "table ip leads, chain f at hook forward has rules that drop packets",
+        ]
+    );
 }
 
 fn shapes() {

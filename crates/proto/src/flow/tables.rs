@@ -253,12 +253,16 @@ impl Tables {
         false
     }
 
-    /// All destinations that must be captured even without an SA: those that the rules permit, and
-    /// the pools.
-    pub fn captured(&self) -> Vec<AddressRange> {
-        let lines = self.rules.iter().flat_map(|rule| &rule.acl.lines);
-        let permits = lines.filter(|line| line.permit).map(|line| line.selector.remote);
-        permits.chain(self.pools.iter().copied()).collect()
+    /// What must be captured even without an SA, by both sides' addresses: what the rules permit,
+    /// and what goes to the pools, wherever it comes from.
+    pub fn captured(&self) -> Vec<Selector> {
+        let lines = self.rules.iter().flat_map(|rule| &rule.acl.lines).filter(|line| line.permit);
+        let permits = lines.map(|line| Selector::between(line.selector.local, line.selector.remote));
+        let pools = self.pools.iter().map(|pool| Selector::between(AddressRange::ANY_V4, *pool));
+        let mut all: Vec<_> = permits.chain(pools).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
     }
 }
 

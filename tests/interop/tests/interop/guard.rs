@@ -183,6 +183,9 @@ fn lists(lab: &Lab) -> Result<()> {
     assert!(dropped("access list 104") && dropped("pool ippool"), "the count began anew:\n{shown}");
     let release = Hubward::release(lab, "hub", &stage.net.hub);
     assert!(release.is_err_and(|error| format!("{error:#}").contains("stop it first")));
+    let elsewhere = lab.dir().join("nobody-listens.sock");
+    let release = Hubward::release_at(lab, "hub", &stage.net.hub, &elsewhere);
+    assert!(release.is_err_and(|error| format!("{error:#}").contains("is running as process")));
     hub.stop()?;
     stage.stays_in("after SIGTERM", &protected)?;
     stage.others_pass("after SIGTERM")?;

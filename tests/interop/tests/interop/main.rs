@@ -11,6 +11,7 @@
 
 mod automation;
 mod branches;
+mod captured;
 mod checked;
 mod client;
 mod closed_corpus;
@@ -44,7 +45,9 @@ mod rows;
 mod scene;
 mod shows;
 mod site;
+mod site_boot;
 mod site_changes;
+mod site_shown;
 mod soak;
 mod spoke_dhcp;
 mod terminal;
@@ -126,12 +129,15 @@ fn main() {
         ("site", site::CASES),
         ("site_changes", site_changes::CASES),
         ("translation", translation::CASES),
+        ("site_shown", site_shown::CASES),
+        ("site_boot", site_boot::CASES),
         ("crash", crash::CASES),
         ("restart", restart::CASES),
         ("loss", loss::CASES),
         ("spoke_dhcp", spoke_dhcp::CASES),
         ("soak", soak::CASES),
         ("automation", automation::CASES),
+        ("captured", captured::CASES),
         ("client", client::CASES),
         ("guard", guard::CASES),
         ("harness_selfcheck", harness_selfcheck::CASES),

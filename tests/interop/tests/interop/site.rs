@@ -31,13 +31,13 @@ pub(crate) const CASES: &[Case] = &[
 ];
 
 /// The address by which the web server is reached from outside.
-const WEB: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 3);
+pub(crate) const WEB: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 3);
 /// The client's own address.
-const CLIENT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 100);
-const HTTP: u16 = 80;
+pub(crate) const CLIENT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 100);
+pub(crate) const HTTP: u16 = 80;
 
 /// Headquarters and Munich, with a tunnel between.
-fn with_munich(lab: &Lab, net: &Net, config: &str) -> Result<(Hubward, Charon)> {
+pub(crate) fn with_munich(lab: &Lab, net: &Net, config: &str) -> Result<(Hubward, Charon)> {
     let hq = start(lab, "hq", &net.hq, config, &[])?;
     let charon = Charon::start(lab, "munich", &net.munich, Build::Machine, &munich().conf())?;
     charon.initiate("net")?;
@@ -185,7 +185,7 @@ fn permitted() -> BTreeSet<String> {
     all
 }
 
-fn scanned(net: &Net) -> Result<Found> {
+pub(crate) fn scanned(net: &Net) -> Result<Found> {
     let found = scan::scan(&net.hq, &net.client, CLIENT, &[HQ, WEB])?;
     ensure!(found.passes == permitted(), "{:?} passes, {:?} is permitted", found.passes, permitted());
     ping::answered(&net.client, HQ, 1)?;
@@ -263,7 +263,7 @@ fn internet(lab: &Lab) -> Result<()> {
 }
 
 /// A source that no packet from outside may have.
-const FORGED: Ipv4Addr = Ipv4Addr::new(10, 1, 1, 99);
+pub(crate) const FORGED: Ipv4Addr = Ipv4Addr::new(10, 1, 1, 99);
 
 /// What claims to come from inside does not pass, though the list permits some of it.
 fn forged(net: &Net, wire: &Capture) -> Result<()> {

@@ -110,7 +110,7 @@ fn source_check(site: &Site<'_>, lists: &mut Lists<'_>, place: usize, check: &So
     let permitted = check.list.as_ref().and_then(|name| {
         let stop = format!("forged_{place}");
         lists.chains.push(chain(&stop, &["drop".to_owned()]));
-        lists.chain(name, Use::Unless(stop))
+        lists.chain(name, Use::Except(stop))
     });
     let verdict = permitted.map_or_else(|| "drop".to_owned(), |list| format!("jump {list}"));
     let checks: Vec<String> =

@@ -25,6 +25,8 @@ pub(super) enum Use {
     },
     /// What the list permits returns; the rest continues in this chain. Nothing is counted.
     Unless(String),
+    /// The same, and it is counted: the exceptions of a filter.
+    Except(String),
 }
 
 /// The chain that refuses what comes in.
@@ -126,20 +128,20 @@ impl<'c> Lists<'c> {
             Use::Input | Use::Fragments => Some(format!("goto {REFUSE}")),
             Use::Output => Some("drop".to_owned()),
             Use::Select { .. } => None,
-            Use::Unless(next) => Some(format!("goto {next}")),
+            Use::Unless(next) | Use::Except(next) => Some(format!("goto {next}")),
         });
         self.chains.push(text::chain(&chain, &rules));
         Some(chain)
     }
 
     fn pieces(&mut self, list: &'c Acl, of: &Use) -> Vec<Piece> {
-        let counts = matches!(of, Use::Input | Use::Output | Use::Fragments);
+        let counts = matches!(of, Use::Input | Use::Output | Use::Fragments | Use::Except(_));
         let names = counter::names(list);
         let mut pieces = Vec::new();
         for (entry, name) in list.entries.iter().zip(names) {
             let verdict = |permit: bool| match (of, permit) {
-                (Use::Select { then, .. }, true) => format!("goto {then}"),
-                (Use::Unless(next), false) => format!("goto {next}"),
+                (Use::Select { then }, true) => format!("goto {then}"),
+                (Use::Unless(next) | Use::Except(next), false) => format!("goto {next}"),
                 (Use::Output, false) => "drop".to_owned(),
                 (Use::Input | Use::Fragments, false) => format!("goto {REFUSE}"),
                 (_, true) | (Use::Select { .. }, false) => "return".to_owned(),
@@ -187,12 +189,12 @@ impl<'c> Lists<'c> {
     /// What a line asks, for a use; `None`: it is not known.
     fn asks(&self, rule: &AclRule, of: &Use) -> Option<Vec<Match>> {
         let unknown = match of {
-            Use::Select { .. } | Use::Unless(_) => Unknown::Closed,
+            Use::Select { .. } | Use::Unless(_) | Use::Except(_) => Unknown::Closed,
             Use::Input | Use::Output | Use::Fragments if rule.permit => Unknown::Narrower,
             Use::Input | Use::Output | Use::Fragments => Unknown::Wider,
         };
         match of {
-            Use::Input | Use::Output | Use::Select { .. } | Use::Unless(_) => {
+            Use::Input | Use::Output | Use::Select { .. } | Use::Unless(_) | Use::Except(_) => {
                 of_line(self.config, rule, self.moment, unknown)
             }
             Use::Fragments => {
@@ -250,17 +252,13 @@ impl<'c> Lists<'c> {
         if place.is_none() {
             self.reflexive.insert(name.to_owned());
         }
-        // the name may have characters that nftables refuses
-        let set = format!(
-            "reflexive_{:x}",
-            name.bytes().fold(0_u64, |hash, byte| hash.wrapping_mul(257).wrapping_add(byte.into()))
-        );
+        let set = reflexive_set(name);
         if place.is_none() {
             self.objects.push(format!(
-                "  set {set} {{\n    type inet_proto . ipv4_addr . inet_service . ipv4_addr . inet_service\n    flags dynamic,timeout\n    size 65535\n  }}\n"
+                "  set {set} {{\n    type inet_proto . ipv4_addr . inet_service . ipv4_addr . inet_service\n    flags dynamic,timeout\n    size 65535\n    counter\n  }}\n"
             ));
             self.objects.push(format!(
-                "  set {set}_other {{\n    type inet_proto . ipv4_addr . ipv4_addr\n    flags dynamic,timeout\n    size 65535\n  }}\n"
+                "  set {set}_other {{\n    type inet_proto . ipv4_addr . ipv4_addr\n    flags dynamic,timeout\n    size 65535\n    counter\n  }}\n"
             ));
         }
         set
@@ -300,13 +298,22 @@ impl<'c> Lists<'c> {
     }
 }
 
+/// The set of a reflexive list's entries, whose name may have characters that nftables refuses. That
+/// of protocols without ports ends with `_other`.
+pub(crate) fn reflexive_set(name: &str) -> String {
+    let hash = name.bytes().fold(0_u64, |hash, byte| hash.wrapping_mul(257).wrapping_add(byte.into()));
+    format!("reflexive_{hash:x}")
+}
+
 /// What becomes of packets that a line may concern of which not everything is known: a filter lets
 /// nothing through by it, and drops what it may deny; what it would choose is dropped.
 fn closing(of: &Use, permit: bool, piece: impl Fn(Match, Vec<String>, bool) -> Piece) -> Option<Piece> {
     let all = piece(Match::everything(), Vec::new(), false);
     match of {
         Use::Input | Use::Output | Use::Fragments => (!permit).then_some(all),
-        Use::Select { .. } | Use::Unless(_) => Some(Piece { verdict: "drop".to_owned(), ..all }),
+        Use::Select { .. } | Use::Unless(_) | Use::Except(_) => {
+            Some(Piece { verdict: "drop".to_owned(), ..all })
+        }
     }
 }
 

@@ -141,6 +141,16 @@ fn without_an_address_no_set_is_empty() {
     assert!(made.contains("    fib saddr . mark . iif oif missing drop\n    drop\n"), "{made}");
 }
 
+/// Packets that a source check would drop, and that its list lets pass, are counted by the list.
+#[test]
+fn the_list_of_a_source_check_counts() {
+    let text = "interface GigabitEthernet0/1\n ip address 10.1.1.1 255.255.255.0\n ip verify unicast reverse-path 1\naccess-list 1 permit 10.7.0.0 0.0.255.255\n";
+    let made = of(text, noon(0));
+    let line = made.text.lines().find(|line| line.contains("10.7.0.0")).unwrap();
+    assert!(line.contains(" counter name \"line_") && line.ends_with(" return"), "{line}");
+    assert_eq!(made.counters.len(), 1);
+}
+
 /// A line keeps its counter when lines around it come, go or are renumbered.
 #[test]
 fn a_line_keeps_its_counter() {

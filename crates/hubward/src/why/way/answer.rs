@@ -179,18 +179,14 @@ impl Moving {
 
     /// As access lists look at it.
     pub(super) fn packet(&self, moment: Moment) -> Packet {
+        let ports = Ports { source: self.source_port, destination: self.destination_port };
         Packet {
-            source: IpAddr::V4(self.source),
-            destination: Some(IpAddr::V4(self.destination)),
-            protocol: self.protocol,
-            later_fragment: false,
-            ports: Ports { source: self.source_port, destination: self.destination_port },
             icmp: self.icmp,
             tcp: Tcp(self.flags),
             tos: Some(0),
-            ttl: None,
             options: Some(Vec::new()),
             moment: Some(moment),
+            ..Packet::new(self.source.into(), Some(self.destination.into()), self.protocol, ports)
         }
     }
 }

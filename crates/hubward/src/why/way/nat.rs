@@ -5,8 +5,8 @@ use super::route::address_of;
 use crate::views::snapshot::Snapshot;
 use hubward_config::acl::{Decision, decide, written};
 use hubward_config::model::{
-    Acl, Config, DynamicNat, Moment, NatGlobal, NatPool, NatRule, NatSelect, NatTo, RouteMap, RouteMatch,
-    StaticNat, StaticNatPair,
+    Acl, AclLine, Config, DynamicNat, Moment, NatGlobal, NatPool, NatRule, NatSelect, NatTo, RouteMap,
+    RouteMatch, StaticNat, StaticNatPair,
 };
 use std::net::Ipv4Addr;
 
@@ -30,25 +30,83 @@ pub(super) struct Said {
     pub(super) permits: bool,
     pub(super) says: String,
     pub(super) line: Option<u32>,
+    /// The reflexive list in which the line opens a way for answers.
+    pub(super) reflects: Option<String>,
+}
+
+/// What a reflexive list knows: who may answer whom.
+#[derive(Clone, Debug)]
+pub(super) struct Opened {
+    /// The list's name.
+    pub(super) list: String,
+    /// The packet, as it was where a line let it pass.
+    pub(super) by: Moving,
+}
+
+impl Opened {
+    /// Whether a packet answers it.
+    fn lets(&self, name: &str, packet: &Moving) -> bool {
+        let of =
+            |one: &Moving| (one.protocol, one.source, one.source_port, one.destination, one.destination_port);
+        self.list == name && of(packet) == of(&self.by.answer())
+    }
 }
 
 /// A list that has no lines says nothing: `None`.
 pub(super) fn ask(config: &Config, name: &str, packet: &Moving, moment: Moment) -> Option<Said> {
+    ask_knowing(config, name, packet, moment, &[])
+}
+
+/// The same where packets before have opened the way for their answers.
+pub(super) fn ask_knowing(
+    config: &Config,
+    name: &str,
+    packet: &Moving,
+    moment: Moment,
+    opened: &[Opened],
+) -> Option<Said> {
     let list = config.acls.iter().find(|list| list.name == name)?;
     if list.entries.iter().all(|entry| entry.is_remark()) {
         return None;
     }
-    Some(match decide(config, list, &packet.packet(moment)) {
-        Decision::By(entry, permits) => Said { permits, says: line(list, entry), line: Some(entry.line) },
+    let decision = decide(config, list, &packet.packet(moment));
+    let by = match decision {
+        Decision::By(entry, _) | Decision::MayDeny(entry) => Some(entry),
+        Decision::None => None,
+    };
+    // reflexive lists are asked in their places among the lines
+    let before = list.entries.iter().take_while(|entry| by.is_none_or(|by| !std::ptr::eq(*entry, by)));
+    let mut evaluated = before.filter_map(|entry| match &entry.what {
+        AclLine::Evaluate(name) => Some((entry, name)),
+        _ => None,
+    });
+    let first = evaluated.clone().next();
+    if let Some((entry, _)) = evaluated.find(|(_, name)| opened.iter().any(|one| one.lets(name, packet))) {
+        let says = format!("{}, opened by the packet that it answers,", line(list, entry));
+        return Some(Said { permits: true, says, line: Some(entry.line), reflects: None });
+    }
+    let unless = match (first, decision.permits()) {
+        (Some((_, name)), false) => format!(", unless {name} knows it as an answer,"),
+        _ => String::new(),
+    };
+    Some(match decision {
+        Decision::By(entry, permits) => Said {
+            permits,
+            says: line(list, entry) + &unless,
+            line: Some(entry.line),
+            reflects: entry.rule().and_then(|rule| rule.reflect.as_ref()).map(|(name, _)| name.clone()),
+        },
         Decision::MayDeny(entry) => Said {
             permits: false,
-            says: format!("{}, which may mean it", line(list, entry)),
+            says: format!("{}, which may mean it{unless}", line(list, entry)),
             line: Some(entry.line),
+            reflects: None,
         },
         Decision::None => Said {
             permits: false,
-            says: format!("access list {name}: no line permits it"),
+            says: format!("access list {name}: no line permits it{unless}"),
             line: Some(list.line),
+            reflects: None,
         },
     })
 }
@@ -202,11 +260,17 @@ fn by_route_map(config: &Config, name: &str, packet: &Moving, out: &str, moment:
                 permits: entry.permit,
                 says: format!("{of_map}{by}"),
                 line: Some(entry.line),
+                reflects: None,
             });
         }
         refused = refused.or(of_lists.map(|said| Said { says: format!("{of_map}, {}", said.says), ..said }));
     }
-    let end = || Said { permits: false, says: format!("route map {name}: no entry means it"), line: None };
+    let end = || Said {
+        permits: false,
+        says: format!("route map {name}: no entry means it"),
+        line: None,
+        reflects: None,
+    };
     Some(refused.unwrap_or_else(end))
 }
 

@@ -1,13 +1,16 @@
 //! The stages of a packet's way, in the order in which this router does them.
 
 use super::answer::{End, Journey, Moving, Name, Question, Stage, Way, protocol};
-use super::nat::{self, Translation, ask};
+use super::nat::{self, Opened, Translation, ask, ask_knowing};
 use super::route::{Leads, is_own, leads, told};
 use crate::base::date::Date;
+use crate::machine::sources::Sources;
 use crate::translate;
 use crate::views::snapshot::{Flow, Snapshot};
-use hubward_config::acl::{Decision, decide};
-use hubward_config::model::{Config, EntryTerms, Interface, MapEntry, Moment, NatSide, SourceCheck};
+use hubward_config::acl::{Decision, MOST_SELECTORS, Pattern, decide};
+use hubward_config::model::{
+    Config, EntryTerms, Interface, MapEntry, Moment, NatSide, SourceCheck, Wildcard,
+};
 use hubward_proto::flow::selector;
 use hubward_proto::path::Encapsulation;
 use ipnet::Ipv4Net;
@@ -18,6 +21,8 @@ struct Connection {
     /// The first packet as it came, and as it left.
     came: Moving,
     left: Moving,
+    /// What its lines with `reflect` know of it.
+    opened: Vec<Opened>,
 }
 
 /// The way of a packet, and of the answer to it.
@@ -29,11 +34,11 @@ pub(crate) fn journey(snapshot: &Snapshot, inner_again: bool, question: &Questio
         inner_again,
     };
     let came = Moving::of(question);
-    let (there, left) = look.way(came.clone(), None);
+    let (there, left, opened) = look.way(came.clone(), None);
     let arrives = matches!(there.end, End::Leaves { .. } | End::Protected { .. });
     let back = arrives.then(|| {
         let answer = left.answer();
-        look.way(answer, Some(&Connection { came, left })).0
+        look.way(answer, Some(&Connection { came, left, opened })).0
     });
     Journey { there, back }
 }
@@ -64,24 +69,31 @@ struct Tunnel<'s> {
 
 /// The stages so far.
 #[derive(Default)]
-struct Stages(Vec<Stage>);
+struct Stages {
+    found: Vec<Stage>,
+    /// What lines with `reflect` open for answers to this packet.
+    opens: Vec<Opened>,
+    /// What such lines opened for this packet.
+    opened: Vec<Opened>,
+}
 
 impl Stages {
     fn add(&mut self, stage: Name, says: impl Into<String>, line: Option<u32>, passes: bool) -> bool {
-        self.0.push(Stage { stage, says: says.into(), line, passes });
+        self.found.push(Stage { stage, says: says.into(), line, passes });
         passes
     }
 }
 
 impl<'s> Look<'s> {
     /// The way of a packet; `of`: it answers this connection.
-    fn way(&self, mut packet: Moving, of: Option<&Connection>) -> (Way, Moving) {
-        let mut stages = Stages::default();
+    fn way(&self, mut packet: Moving, of: Option<&Connection>) -> (Way, Moving, Vec<Opened>) {
+        let opened = of.map(|connection| connection.opened.clone()).unwrap_or_default();
+        let mut stages = Stages { opened, ..Stages::default() };
         let end = self.pass(&mut packet, of, &mut stages).unwrap_or_else(|| End::Dropped {
-            at: stages.0.last().map_or(Name::Arrival, |stage| stage.stage),
+            at: stages.found.last().map_or(Name::Arrival, |stage| stage.stage),
         });
         let way = Way {
-            stages: stages.0,
+            stages: stages.found,
             end,
             source: packet.source,
             destination: packet.destination,
@@ -89,18 +101,18 @@ impl<'s> Look<'s> {
             destination_port: packet.destination_port,
             source_known: packet.source_known,
         };
-        (way, packet)
+        (way, packet, stages.opens)
     }
 
     /// `None`: the last stage drops it.
     fn pass(&self, packet: &mut Moving, of: Option<&Connection>, stages: &mut Stages) -> Option<End> {
         let arrival = self.arrival(packet, stages);
+        let coming = arrival.interface.is_some_and(|one| one.nat == Some(NatSide::Outside));
         if !arrival.own {
-            self.input(packet, &arrival, stages)?;
+            self.input(packet, &arrival, (coming, of), stages)?;
         }
         let inside = arrival.interface.is_some_and(|one| one.nat == Some(NatSide::Inside));
-        let outside = arrival.interface.is_some_and(|one| one.nat == Some(NatSide::Outside));
-        self.coming(packet, outside, of, stages);
+        self.coming(packet, coming, of, stages);
         let (interface, says, line) = match self.route(packet, stages)? {
             Ok(found) => found,
             Err(end) => return Some(end),
@@ -156,7 +168,13 @@ impl<'s> Look<'s> {
     }
 
     /// Filters of what comes in; ESP first, if it comes in a tunnel.
-    fn input(&self, packet: &Moving, arrival: &Arrival<'_>, stages: &mut Stages) -> Option<()> {
+    fn input(
+        &self,
+        packet: &Moving,
+        arrival: &Arrival<'_>,
+        (outside, of): (bool, Option<&Connection>),
+        stages: &mut Stages,
+    ) -> Option<()> {
         let Some(interface) = arrival.interface else { return Some(()) };
         let list = interface.access_in.as_ref();
         if let Some(tunnel) = &arrival.tunnel {
@@ -187,34 +205,66 @@ impl<'s> Look<'s> {
         if let Some(check) = &interface.source_check {
             self.source_check(check, packet, interface, stages)?;
         }
-        if interface.crypto_map.is_some() && self.is_behind(packet.source) {
-            let says = format!("{} is behind a tunnel: in clear it must not come in", packet.source);
-            stages.add(Name::Decryption, says, None, false);
-            return None;
+        if interface.crypto_map.is_some() {
+            let mut translated = packet.clone();
+            self.coming(&mut translated, outside, of, &mut Stages::default());
+            if self.is_expected_protected(packet.source, translated.destination) {
+                let says = format!("{} is behind a tunnel: in clear it must not come in", packet.source);
+                stages.add(Name::Decryption, says, None, false);
+                return None;
+            }
         }
         Some(())
     }
 
-    /// Whether an address is in a network that a crypto access list leads to: what comes from there
-    /// comes protected, or not at all, whoever it is for (strict reverse path filtering).
-    fn is_behind(&self, address: Ipv4Addr) -> bool {
-        let bearers = self.config.interfaces.iter().filter_map(|one| one.crypto_map.as_ref());
-        let maps = bearers.filter_map(|name| self.config.maps.iter().find(|map| map.name == *name));
-        let entries: Vec<&MapEntry> = maps.flat_map(|map| &map.entries).collect();
-        let terms = entries.iter().flat_map(|entry| self.terms(entry));
-        let lists = terms.filter_map(|terms| {
-            let name = terms.acl.as_ref()?;
-            self.config.acls.iter().find(|list| list.name == *name)
-        });
-        let nets: Vec<Ipv4Net> =
-            lists.flat_map(|list| list.permitted_destinations(self.config)).map(|(_, net)| net).collect();
+    /// Whether the answer to a packet would be led to the tunnels, so that the packet itself comes
+    /// protected or not at all (strict reverse path filtering). What is for this router itself is
+    /// looked at by its source alone, as its own packets are by their destination.
+    fn is_expected_protected(&self, source: Ipv4Addr, destination: Ipv4Addr) -> bool {
+        let (entries, patterns) = (self.entries(), self.protected());
+        let nets = |side: &Wildcard| side.prefixes(MOST_SELECTORS).unwrap_or_default();
         // where a peer is behind a tunnel as well, its ESP must come in, and nothing is dropped
         let peers = entries.iter().flat_map(|entry| &entry.peers);
         let has_peer = |net: &Ipv4Net| {
             net.prefix_len() == 0
                 || peers.clone().any(|peer| matches!(peer, IpAddr::V4(peer) if net.contains(peer)))
         };
-        !nets.iter().any(has_peer) && nets.iter().any(|net| net.contains(&address))
+        if patterns.iter().any(|pattern| nets(&pattern.destination).iter().any(has_peer)) {
+            return false;
+        }
+        let ranges = |side: &Wildcard| {
+            nets(side).into_iter().map(|net| selector::AddressRange::prefix(net.into())).collect::<Vec<_>>()
+        };
+        let mut sources = Sources::new(self.config, |name| self.addresses_of(name));
+        sources.assign(patterns.iter().flat_map(|pattern| ranges(&pattern.source)), &[], false);
+        let own = is_own(self.snapshot, destination) || destination.is_broadcast();
+        let answered = |side: &Wildcard| ranges(side).iter().any(|local| sources.has(*local, destination));
+        patterns
+            .iter()
+            .any(|pattern| pattern.destination.contains(source) && (own || answered(&pattern.source)))
+    }
+
+    /// The entries of the crypto maps of interfaces.
+    fn entries(&self) -> Vec<&'s MapEntry> {
+        let bearers = self.config.interfaces.iter().filter_map(|one| one.crypto_map.as_ref());
+        let maps = bearers.filter_map(|name| self.config.maps.iter().find(|map| map.name == *name));
+        maps.flat_map(|map| &map.entries).collect()
+    }
+
+    /// What their access lists permit.
+    fn protected(&self) -> Vec<Pattern> {
+        let terms = self.entries().into_iter().flat_map(|entry| self.terms(entry));
+        let lists = terms.filter_map(|terms| {
+            let name = terms.acl.as_ref()?;
+            self.config.acls.iter().find(|list| list.name == *name)
+        });
+        let readings = lists.flat_map(|list| list.readings(self.config)).map(|(_, line)| line);
+        readings.filter(|line| line.permit).flat_map(|line| line.patterns).collect()
+    }
+
+    fn addresses_of(&self, name: &str) -> Vec<Ipv4Addr> {
+        let views = self.snapshot.interfaces.iter().filter(|one| one.name == name);
+        views.flat_map(|one| one.net.iter().chain(&one.secondary)).map(|net| net.addr()).collect()
     }
 
     /// `ip verify unicast`; `None`: the source does not belong to the interface.
@@ -229,7 +279,15 @@ impl<'s> Look<'s> {
             Leads::By(name, route) => {
                 let by = !check.by_this_interface || name == interface.name;
                 let counts = check.allow_default || route.destination.prefix_len() > 0;
-                (by && counts, format!("{} leads to {} by {name}", told(route), packet.source))
+                // the kernel looks for the way back as for a packet of this router itself
+                let tunnel = check.by_this_interface
+                    && interface.crypto_map.is_some()
+                    && self.protected().iter().any(|one| one.destination.contains(packet.source));
+                let says = match tunnel {
+                    true => format!("a tunnel leads to {}", packet.source),
+                    false => format!("{} leads to {} by {name}", told(route), packet.source),
+                };
+                (by && counts && !tunnel, says)
             }
             Leads::Here => (check.allow_self_ping, format!("{} is this router's own", packet.source)),
             Leads::Dropped(_) | Leads::Nowhere => (false, format!("no route leads to {}", packet.source)),
@@ -274,7 +332,7 @@ impl<'s> Look<'s> {
         what: &str,
         stages: &mut Stages,
     ) -> Option<()> {
-        let Some(said) = ask(self.config, name, packet, self.moment) else {
+        let Some(said) = ask_knowing(self.config, name, packet, self.moment, &stages.opened) else {
             stages.add(
                 stage,
                 format!("{what}access list {name} has no lines and permits everything"),
@@ -284,6 +342,7 @@ impl<'s> Look<'s> {
             return Some(());
         };
         let verb = if said.permits { "permits it" } else { "denies it" };
+        stages.opens.extend(said.reflects.map(|list| Opened { list, by: packet.clone() }));
         stages.add(stage, format!("{what}{} {verb}", said.says), said.line, said.permits).then_some(())
     }
 
