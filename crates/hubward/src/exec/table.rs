@@ -327,7 +327,7 @@ mod tests {
         assert_eq!(of_packets("10.1.1.1 "), [("A.B.C.D".to_owned(), "Destination address")]);
         let udp: Vec<_> =
             of_packets("10.1.1.1 10.1.1.2 udp 53 ").into_iter().map(|(token, _)| token).collect();
-        assert_eq!(udp, ["from", "established", "<cr>"]);
+        assert_eq!(udp, ["established", "from", "<cr>"]);
         assert_eq!(of_packets("10.1.1.1 10.1.1.2 udp 53 from ")[0].1, "Port of the source");
     }
 }

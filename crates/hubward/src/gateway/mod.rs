@@ -696,8 +696,9 @@ impl Gateway {
         self.addresses = machine.addresses;
         let policy = Arc::new(self.translation.on(&self.addresses, machine.reserved));
         let tables = Tables::build(&policy, translate::pool_ranges(&self.parsed.config));
-        // until the machine is in line, its routes lead where they led before
-        let led = tables.with_exits(self.machine.exits());
+        // until the machine is in line, its routes lead where they led before; a single crypto interface
+        // needs no routes, and would keep these
+        let led = tables.needs_exits().then(|| tables.with_exits(self.machine.exits())).flatten();
         self.shared.tables.store(Arc::new(led.unwrap_or(tables)));
         self.configure_plane(&policy);
         self.bring_in_line(Machine::apply);

@@ -2,7 +2,7 @@
 //! interface whose network they are in, as IOS has aliases.
 
 use crate::base::family::v4;
-use crate::machine::view::Names;
+use crate::machine::faces::Names;
 use hubward_config::model::{Addressing, Config, NatGlobal, NatRule, NatSide, NatTo, StaticNatPair};
 use hubward_proto::dhcp::Lease;
 use ipnet::{IpNet, Ipv4Net};

@@ -116,7 +116,7 @@ impl Router {
     /// Brings the table in line with a configuration, in one transaction. An error leaves the table
     /// that is there.
     pub(crate) fn set(&mut self, parsed: &Parsed, here: Here<'_>) -> anyhow::Result<()> {
-        let links: BTreeSet<String> = here.names.iter().map(|(_, link)| link.clone()).collect();
+        let links: BTreeSet<String> = here.names.values().cloned().collect();
         let mut leaving = self.leaving.clone();
         if self.rules.as_ref().is_some_and(|rules| !rules.text.is_empty()) {
             leaving.extend(self.links.iter().cloned());

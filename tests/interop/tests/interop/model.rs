@@ -101,15 +101,7 @@ fn configurations(lab: &Lab) -> Result<()> {
         let hubward = hubward.as_ref().context("it runs")?;
         net.forget()?;
         let packets = packets(&mut random, PACKETS);
-        // it says so before everything of it is in force
-        std::thread::sleep(AFTERWARDS * 2);
-        let before = net.guarded()?;
         let mut found = trial(&net, hubward, &packets, &mut tally)?;
-        // what a tunnel wants is led to it: while Hubward runs, the guard has nothing to do
-        let guarded = net.guarded()? - before;
-        if guarded > 0 {
-            found.push(format!("the guard has dropped {guarded} packets that were not led to the tunnel"));
-        }
         if !found.is_empty() {
             found.insert(0, format!("configuration {seed}:"));
             wrong.extend(found);
@@ -258,13 +250,6 @@ impl Net {
             std::thread::sleep(Duration::from_millis(10));
         }
         Ok(found)
-    }
-
-    /// How many packets the guard has dropped.
-    fn guarded(&self) -> Result<u64> {
-        let text = self.router.run(&["nft", "list", "table", "ip", "hubward_guard"])?;
-        let counts = text.split("counter packets ").skip(1).filter_map(|rest| rest.split(' ').next());
-        Ok(counts.filter_map(|count| count.parse::<u64>().ok()).sum())
     }
 
     /// Which packets the router itself has got.

@@ -282,7 +282,8 @@ fn a_source_check_looks_past_the_routes_into_the_tun() {
     let made = of(text, noon(0)).text;
     let chain = "  chain from_0 {\n    meta mark set meta mark | 0x4857\n    fib saddr . mark . iif oif missing jump list_0\n    meta mark set meta mark & 0xffff0000\n  }\n";
     assert!(made.contains(chain), "{made}");
-    assert!(made.contains("  chain list_0 {\n    ip saddr 192.0.2.7 return\n    goto forged_0\n"), "{made}");
+    assert!(made.contains("  chain list_0 {\n    ip saddr 192.0.2.7 counter name "), "{made}");
+    assert!(made.contains("\" return\n    goto forged_0\n"), "{made}");
 }
 
 /// The usual line of two providers: a port by a route map.
