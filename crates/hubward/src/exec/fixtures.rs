@@ -164,6 +164,7 @@ pub(super) fn interface(index: u32, name: &str, net: Option<&str>, addressing: A
         mac: net.map(|_| [2, 0, 0, 0, 0, u8::try_from(index).unwrap()]),
         net: net.map(|net| net.parse().unwrap()),
         secondary: Vec::new(),
+        aliases: Vec::new(),
         addressing,
         crypto_map: None,
         statistics: hubward_linux::link::Statistics {

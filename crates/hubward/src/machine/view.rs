@@ -37,6 +37,8 @@ pub(crate) struct InterfaceView {
     pub(crate) mac: Option<[u8; 6]>,
     pub(crate) net: Option<Ipv4Net>,
     pub(crate) secondary: Vec<Ipv4Net>,
+    /// Addresses for which it answers because of `ip nat`.
+    pub(crate) aliases: Vec<Ipv4Net>,
     pub(crate) addressing: AddressedBy,
     pub(crate) crypto_map: Option<String>,
     pub(crate) statistics: link::Statistics,
@@ -56,7 +58,7 @@ pub(crate) fn interface_views(
         let of_link = there.iter().filter(|address| link.is_some_and(|link| address.interface == link.index));
         let on_link = of_link.filter_map(|address| v4(address.net));
         // what answers for a translation is no address of the interface
-        let on_link: Vec<_> = on_link.filter(|net| !aliases.contains(net)).collect();
+        let (aliases, on_link): (Vec<_>, Vec<_>) = on_link.partition(|net| aliases.contains(net));
         let shared = link.filter(|link| faces::is_shared(names, &link.name));
         // these views are for `show ip`
         let configured: Vec<Ipv4Net> = match &interface.address {
@@ -90,6 +92,7 @@ pub(crate) fn interface_views(
             mac: link.and_then(|link| link.mac),
             net: first,
             secondary: on_link.iter().filter(|net| Some(**net) != first).copied().collect(),
+            aliases,
             addressing: match (&interface.address, first) {
                 (Addressing::Dhcp, _) => AddressedBy::Dhcp,
                 (Addressing::Static(_), Some(net)) if configured.contains(&net) => AddressedBy::Configuration,

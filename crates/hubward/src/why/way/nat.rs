@@ -190,6 +190,29 @@ fn of_static(
     })
 }
 
+/// Whether rules give an address to what leaves: it may be seen outside.
+pub(super) fn is_global(snapshot: &Snapshot, address: Ipv4Addr) -> bool {
+    let nat = &snapshot.parsed.config.nat;
+    let of_interface = |name: &str| address_of(snapshot, name) == Some(address);
+    let of_pool = |name: &String| {
+        let ranges = nat.pools.iter().filter(|pool| pool.name == *name).flat_map(|pool| &pool.ranges);
+        ranges.into_iter().any(|(first, last)| (first..=last).contains(&&address))
+    };
+    nat.rules.iter().any(|rule| match rule {
+        NatRule::Dynamic(rule) => match &rule.to {
+            NatTo::Interface(name) => of_interface(name),
+            NatTo::Pool(name) => of_pool(name),
+        },
+        NatRule::Static(rule) => match &rule.what {
+            StaticNatPair::Network { global, .. } => global.contains(&address),
+            StaticNatPair::Host { global, .. } | StaticNatPair::Port { global, .. } => match global {
+                NatGlobal::Address(global) => *global == address,
+                NatGlobal::Interface(name) => of_interface(name),
+            },
+        },
+    })
+}
+
 /// The address with its host part in another network of the same length.
 fn moved(address: Ipv4Addr, from: ipnet::Ipv4Net, to: ipnet::Ipv4Net) -> Ipv4Addr {
     let host = u32::from(address) & u32::from(from.hostmask());

@@ -43,10 +43,10 @@ pub(super) fn leads(snapshot: &Snapshot, to: Ipv4Addr) -> Leads<'_> {
     }
 }
 
-/// Whether this router has an address.
+/// Whether this router has an address, be it that for which it answers because of `ip nat`.
 pub(super) fn is_own(snapshot: &Snapshot, address: Ipv4Addr) -> bool {
     let is = |net: &ipnet::Ipv4Net| net.addr() == address;
-    snapshot.interfaces.iter().any(|one| one.net.iter().chain(&one.secondary).any(is))
+    snapshot.interfaces.iter().any(|one| one.net.iter().chain(&one.secondary).chain(&one.aliases).any(is))
 }
 
 /// The address of an interface.

@@ -500,8 +500,20 @@ impl<'s> Look<'s> {
                 packet.source = first.destination;
                 packet.source_port = first.destination_port;
                 stages.add(Name::Nat, format!("translated back to {}", packet.source), None, true);
+                return Some(());
             }
-            return Some(());
+            let looked_at = inside && outside && !nat::is_global(self.snapshot, packet.source);
+            if !looked_at || self.is_expected_protected(packet.destination, packet.source) {
+                return Some(());
+            }
+            let found = nat::outward(self.snapshot, packet, by, self.moment);
+            if found.translation.is_none() {
+                return Some(());
+            }
+            let says =
+                format!("{}, and the packet that it answers was not: it must not leave as it is", found.says);
+            stages.add(Name::Nat, says, found.line, false);
+            return None;
         }
         if !inside || !outside || self.config.nat.rules.is_empty() {
             return Some(());
