@@ -307,12 +307,14 @@ fn base(now: &Situation<'_>, leases: &BTreeMap<String, Lease>, seen: &Seen, stan
     (plan, expected)
 }
 
-/// The addresses of an interface, as they will be.
+/// The addresses of an interface, as they will be, without those for which it only answers.
 fn addresses_of(now: &Situation<'_>, expected: &Seen, name: &str) -> Vec<Ipv4Addr> {
     let link = now.names.get(name).and_then(|name| expected.link(name));
     let there =
         expected.addresses.iter().filter(|there| Some(there.interface) == link.map(|link| link.index));
-    let mut found: Vec<_> = there.filter_map(|there| v4(there.net)).map(|net| net.addr()).collect();
+    let aliases = published::aliases(now.config);
+    let there = there.filter_map(|there| v4(there.net)).filter(|net| !aliases.contains(net));
+    let mut found: Vec<_> = there.map(|net| net.addr()).collect();
     // also before the link is made
     if let Some(Addressing::Static(nets)) = now.config.interface(name).map(|one| &one.address) {
         found.extend(nets.iter().copied().filter_map(v4).map(|net| net.addr()));

@@ -494,7 +494,8 @@ fn disagrees(way: &Value, protocol: u8, found: &[Seen], here: bool) -> Option<St
             && one.protocol == protocol
             && one.side.interface() == text("interface")
             && one.destination.to_string() == text("destination")
-            && real.is_none_or(|real| real == ports)
+            // which port stands in for one of the router's own is not known before
+            && real.is_none_or(|real| real.1 == ports.1 && (real.0 == ports.0 || ports.0.is_none()))
     };
     match found {
         [one] if fits(one) => None,

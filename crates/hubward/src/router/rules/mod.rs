@@ -38,6 +38,7 @@ use began::Translation;
 use hubward_config::Parsed;
 use list::Lists;
 pub(crate) use list::LoggedLine;
+pub(crate) use nat::is_own_port;
 pub(crate) use site::Here;
 use site::Site;
 use std::collections::BTreeSet;

@@ -20,7 +20,7 @@ use hubward_linux::marks::{CLEAR_MARK, FWMARK};
 use std::net::Ipv4Addr;
 
 /// Ports of this router that no translation gives away: DHCP, IKE, SSH.
-const OWN_PORTS: [(u8, &str); 2] = [(17, "{ 67, 68, 500, 4500 }"), (6, "22")];
+const OWN_PORTS: [(u8, &[u16]); 2] = [(17, &[67, 68, 500, 4500]), (6, &[22])];
 /// The ports that stand in for them.
 const INSTEAD: &str = "5000-65535";
 /// What the kernel translates belongs to a connection.
@@ -286,9 +286,16 @@ fn to_address(address: Ipv4Addr) -> Vec<String> {
 
 fn shared(addresses: &str, more: &str) -> Vec<String> {
     let own = OWN_PORTS.map(|(protocol, ports)| {
+        let ports = packets::set(ports.iter().map(u16::to_string));
         format!("ip protocol {protocol} th sport {ports} snat to {addresses}:{INSTEAD}{more}")
     });
     own.into_iter().chain([format!("snat to {addresses}{more}")]).collect()
+}
+
+/// Whether a packet from inside that has an address of the router gets another port, because this one
+/// is the router's own.
+pub(crate) fn is_own_port(protocol: u8, port: u16) -> bool {
+    OWN_PORTS.iter().any(|(of, ports)| *of == protocol && ports.contains(&port))
 }
 
 pub(super) fn pool<'c>(config: &'c Config, name: &str) -> Option<&'c NatPool> {

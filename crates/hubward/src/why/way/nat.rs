@@ -2,6 +2,7 @@
 
 use super::answer::Moving;
 use super::route::address_of;
+use crate::router::rules::is_own_port;
 use crate::views::snapshot::Snapshot;
 use hubward_config::acl::{Decision, decide, written};
 use hubward_config::model::{
@@ -298,9 +299,13 @@ fn by_route_map(config: &Config, name: &str, packet: &Moving, out: &str, moment:
 }
 
 fn target(snapshot: &Snapshot, rule: &DynamicNat, packet: &Moving) -> (Translation, String) {
+    let own = packet.source_port.filter(|port| is_own_port(packet.protocol, *port));
+    let port = packet.source_port.filter(|_| own.is_none());
+    let more =
+        own.map(|port| format!(", and to another port, for {port} is the router's own")).unwrap_or_default();
     let to = |address: Ipv4Addr, of: &str| {
-        let translation = Translation::To { source: Some(address), port: packet.source_port, known: true };
-        (translation, format!("translated to {address} {of}"))
+        let translation = Translation::To { source: Some(address), port, known: true };
+        (translation, format!("translated to {address} {of}{more}"))
     };
     match &rule.to {
         NatTo::Interface(name) => match address_of(snapshot, name) {
@@ -314,9 +319,8 @@ fn target(snapshot: &Snapshot, rule: &DynamicNat, packet: &Moving) -> (Translati
                 Some([(first, last)]) if first == last => to(*first, &format!("of pool {name}")),
                 // lists and crypto maps see one of them, whichever it is
                 Some([(first, _), ..]) => {
-                    let translation =
-                        Translation::To { source: Some(*first), port: packet.source_port, known: false };
-                    (translation, format!("translated to an address of pool {name}"))
+                    let translation = Translation::To { source: Some(*first), port, known: false };
+                    (translation, format!("translated to an address of pool {name}{more}"))
                 }
                 _ => (Translation::Dropped, format!("pool {name} has no address to translate it to")),
             }

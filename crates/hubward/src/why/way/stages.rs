@@ -286,15 +286,7 @@ impl<'s> Look<'s> {
             Leads::By(name, route) => {
                 let by = !check.by_this_interface || name == interface.name;
                 let counts = check.allow_default || route.destination.prefix_len() > 0;
-                // the kernel looks for the way back as for a packet of this router itself
-                let tunnel = check.by_this_interface
-                    && interface.crypto_map.is_some()
-                    && self.protected().iter().any(|one| one.destination.contains(packet.source));
-                let says = match tunnel {
-                    true => format!("a tunnel leads to {}", packet.source),
-                    false => format!("{} leads to {} by {name}", told(route), packet.source),
-                };
-                (by && counts && !tunnel, says)
+                (by && counts, format!("{} leads to {} by {name}", told(route), packet.source))
             }
             Leads::Here => (check.allow_self_ping, format!("{} is this router's own", packet.source)),
             Leads::Dropped(_) | Leads::Nowhere => (false, format!("no route leads to {}", packet.source)),
