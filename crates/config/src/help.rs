@@ -634,6 +634,7 @@ const HELP: &[(&str, &str)] = &[
     ("time-range", "When the line counts"),
     ("timeout", "How long to wait"),
     ("timestamps", "Time stamps of the log"),
+    ("to", "Where it goes"),
     ("tos", "Type of service"),
     ("track", "Only while an object is up"),
     ("transform-set", "Transforms and mode"),

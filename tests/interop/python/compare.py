@@ -507,7 +507,7 @@ def logging_genie(parsed, before, after):
     yield "number of messages", len(logs), len(before), len(after)
     yield "buffered", parsed["logging"]["buffer"]["messages_logged"], len(before), len(after)
     for line, row in zip(logs, before):
-        stamp = f"{datetime.fromisoformat(row['time']):%b %-d %H:%M:%S.}{row['time'][20:23]}"
+        stamp = f"{datetime.fromisoformat(row['time']):%b %e %H:%M:%S.}{row['time'][20:23]}"
         yield "message", line, f"{stamp}: %{row['facility']}-{row['severity']}-{row['mnemonic']}: {row['text']}".rstrip()
 
 
