@@ -79,10 +79,12 @@ pub fn enter(text: &str, position: &Position, typed: &str) -> Result<Change, Wro
         return stays(position);
     }
     let typed = typed.get(before..).unwrap_or_default();
-    enter_command(text, position, typed).map_err(|wrong| match wrong {
+    let mut change = enter_command(text, position, typed).map_err(|wrong| match wrong {
         Wrong::Invalid(place) => Wrong::Invalid(place + before),
         wrong => wrong,
-    })
+    })?;
+    change.position.not_removed = position.still_not_removed(typed);
+    Ok(change)
 }
 
 /// [`enter`] without what a terminal shows before a command.
@@ -324,6 +326,9 @@ fn wrong(position: &Position, command: &str, reference: &[&str], place: usize) -
     }
 }
 
+/// How many lines of one command are tried one by one.
+const FEW: usize = 4;
+
 /// Finds where in the document a line belongs.
 struct Editor<'a> {
     /// The document before, without `end`.
@@ -375,9 +380,17 @@ impl<'a> Editor<'a> {
                 true => without.clone(),
                 false => self.with(&gone, None),
             };
-            // a setting that is back to its default needs no line; what has no effect shows nowhere
-            // else
-            return if folds || heads || !gone.is_empty() { vec![without, noted] } else { vec![noted] };
+            // of few lines of one command, the one that is meant: `no ip access-group in`
+            let of_row: Vec<usize> = self.section().filter(|line| self.is_of_the_row(*line)).collect();
+            let few = of_row.len() <= FEW;
+            let each = of_row.iter().filter(|_| few).map(|line| self.without(&[*line]));
+            // a setting that is back to its default needs no line, and neither does a removal of what
+            // is not there; what has no effect shows nowhere else
+            let unchanged = folds.then(|| self.old.to_vec());
+            return match folds || heads || !gone.is_empty() {
+                true => [without].into_iter().chain(each).chain(unchanged).chain([noted]).collect(),
+                false => vec![noted],
+            };
         }
         let undone: Vec<usize> = self.section().filter(|line| self.is_undone_by(*line, name)).collect();
         let same = self.section().filter(|line| self.spelled(*line) == trace.spelled.trim()).last();
@@ -460,6 +473,12 @@ impl<'a> Editor<'a> {
     fn sets_the_same(&self, line: usize) -> bool {
         let (Some(old), Some(new)) = (self.command(line), self.command(self.place)) else { return false };
         new.folds && !old.negated && old.mode == new.mode && old.matched.same_setting(&new.matched)
+    }
+
+    /// Whether a line is the same command, whatever its arguments are.
+    fn is_of_the_row(&self, line: usize) -> bool {
+        let (Some(old), Some(new)) = (self.command(line), self.command(self.place)) else { return false };
+        new.folds && !old.negated && old.mode == new.mode && old.matched.form == new.matched.form
     }
 
     /// Whether a line begins with the words after `no`.

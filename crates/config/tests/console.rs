@@ -131,10 +131,52 @@ fn what_is_built_anew_is_not_added_to_what_was_not_removed() {
         ] {
             assert_eq!(console.position.rebuilds_refused(other), None, "{no}: {other}");
         }
+        // another line is taken, and another one refused
         assert!(console.line("hostname x"), "{no}");
+        console.position = console.position.after_refused("no access-list 199");
+        assert!(console.position.rebuilds_refused(opener).is_some(), "{no}");
+        // when it is removed after all, it is built anew
+        assert!(console.line(no), "{no}");
         assert_eq!(console.position.rebuilds_refused(opener), None, "{no}");
     }
     // a setting that is given another value is not built
     let position = Position::default().after_refused("no crypto map M 10");
     assert_eq!(position.after_refused("no hostname").rebuilds_refused("hostname x"), None);
+}
+
+/// `no` of what is not there leaves no line, and what is there stays.
+#[test]
+fn a_removal_of_what_is_not_there_leaves_no_line() {
+    let text = "interface FastEthernet0/0\n ip access-group A in\n ip access-group B out\n ip nat outside\n ip policy route-map P\n ip mtu 1400\n";
+    for line in [
+        "no ip access-group OTHER out",
+        "no ip access-group B in",
+        "no ip access-group A out",
+        "no ip nat inside",
+        "no crypto map M",
+        "no ip verify unicast reverse-path",
+    ] {
+        let mut console = Console::at(text);
+        assert!(console.line("interface FastEthernet0/0") && console.line(line), "{line}");
+        assert_eq!(console.text, text, "{line}");
+    }
+    // the direction alone is enough, and needed
+    for (line, gone) in [
+        ("no ip access-group in", " ip access-group A in\n"),
+        ("no ip access-group out", " ip access-group B out\n"),
+        ("no ip access-group A in", " ip access-group A in\n"),
+        ("default ip access-group B out", " ip access-group B out\n"),
+    ] {
+        let mut console = Console::at(text);
+        assert!(console.line("interface FastEthernet0/0") && console.line(line), "{line}");
+        assert_eq!(console.text, text.replace(gone, ""), "{line}");
+    }
+    for line in ["no ip policy", "ip policy rout-map P", "ip policy P"] {
+        let mut console = Console::at(text);
+        console.line("interface FastEthernet0/0");
+        assert!(!console.line(line), "{line}");
+        console.position = console.position.after_refused(line);
+        assert!(console.line("ip mtu 1300"), "{line}");
+        assert_eq!(console.text, text.replace("1400", "1300"), "{line}");
+    }
 }

@@ -27,7 +27,6 @@ pub(super) const ROWS: &[Row] = &[
     fate(In::Global, "ip classless", Fate::NoOp),
     fate(In::Global, "ip subnet-zero", Fate::NoOp),
     fate(In::Global, "ip cef", Fate::NoOp),
-    fate(In::Global, "ip policy", Fate::Forwarding("routes by policy")),
     opens(In::Global, "ip vrf", Fate::Forwarding("makes a VRF")),
     opens(In::Global, "vrf definition", Fate::Forwarding("makes a VRF")),
     opens(In::Global, "router", Fate::Forwarding("is a routing protocol")),

@@ -18,6 +18,8 @@ pub struct Position {
     pub(super) range: Vec<String>,
     /// The line above, if it was refused and the next ones may belong to it.
     pub(super) refused: Option<Refused>,
+    /// What lines with `no` that were refused would have removed, spelled out, until it is removed.
+    pub(super) not_removed: Vec<String>,
 }
 
 /// A line that opened a mode, spelled out.
@@ -38,8 +40,6 @@ pub(super) struct Refused {
     pub(super) heads: bool,
     /// The mode that it would have opened.
     pub(super) opener: Option<Opener>,
-    /// What it would have removed, spelled out.
-    pub(super) removes: Option<String>,
 }
 
 impl Position {

@@ -16,31 +16,25 @@ impl Position {
     /// leaves it all the same.
     pub fn after_refused(&self, line: &str) -> Self {
         let command = line.lines().next().unwrap_or_default();
-        let mut refused = Refused {
-            line: shown(command),
-            column: indentation(command),
-            heads: true,
-            opener: None,
-            removes: None,
-        };
+        let mut refused =
+            Refused { line: shown(command), column: indentation(command), heads: true, opener: None };
+        let not_removed = self.not_removed.clone();
         let Some(Place { under, opener, spelled }) = placed(&self.openers, command) else {
             // of no known meaning; if it is more of a global command than of one of this mode, it
             // was meant as that
             if self.is_more_global(command) {
-                return Self { refused: Some(refused), ..Self::default() };
+                return Self { refused: Some(refused), not_removed, ..Self::default() };
             }
             return Self { refused: Some(refused), ..self.clone() };
         };
         // a wrong setting of this mode has no lines of its own
         refused.heads = opener.is_some() || under != self.openers;
         refused.opener = opener;
-        let again = self.refused.as_ref().filter(|_| self.rebuilds_refused(line).is_some());
-        refused.removes = match again {
-            Some(before) => before.removes.clone(),
-            None => spelled.strip_prefix("no ").map(str::to_string),
-        };
+        let new = spelled.strip_prefix("no ").map(str::to_string);
+        let new = new.filter(|new| !not_removed.contains(new));
+        let not_removed = not_removed.into_iter().chain(new).collect();
         let range = if under == self.openers { self.range.clone() } else { Vec::new() };
-        Self { openers: under, range, refused: Some(refused) }
+        Self { openers: under, range, refused: Some(refused), not_removed }
     }
 
     /// Why a line is not to be entered here: it belongs to a line above that was refused.
@@ -60,18 +54,33 @@ impl Position {
     /// Why a line is not to be entered here: it builds anew what an earlier line was to remove, which
     /// was refused. Otherwise a pasted list would be added to the one that it was to replace.
     pub fn rebuilds_refused(&self, line: &str) -> Option<String> {
-        let refused = self.refused.as_ref()?;
-        let removes = refused.removes.as_ref()?;
+        if self.not_removed.is_empty() {
+            return None;
+        }
         let command = line.lines().next().unwrap_or_default();
         let place = placed(&self.openers, command)?;
         let is_builder = place.opener.is_some() || place.spelled.starts_with("access-list ");
-        let rest = place.spelled.strip_prefix(removes.as_str()).filter(|_| is_builder)?;
-        (rest.is_empty() || rest.starts_with(' ')).then(|| {
-            format!(
-                "`{}` would be added to what `no {removes}` did not remove; to do so, `end` and enter it again",
-                shown(command)
-            )
-        })
+        let is_same = |removes: &&String| {
+            let rest = place.spelled.strip_prefix(removes.as_str()).filter(|_| is_builder);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+        };
+        let removes = self.not_removed.iter().find(is_same)?;
+        Some(format!(
+            "`{}` would be added to what `no {removes}` did not remove; to do so, `end` and enter it again",
+            shown(command)
+        ))
+    }
+
+    /// What of [`Self::not_removed`] remains after a line was accepted here.
+    pub(super) fn still_not_removed(&self, line: &str) -> Vec<String> {
+        let mut left = self.not_removed.clone();
+        if !left.is_empty()
+            && let Some(place) = placed(&self.openers, line.lines().next().unwrap_or_default())
+            && let Some(removed) = place.spelled.strip_prefix("no ")
+        {
+            left.retain(|one| one != removed);
+        }
+        left
     }
 
     fn is_more_global(&self, command: &str) -> bool {

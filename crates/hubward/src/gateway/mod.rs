@@ -482,8 +482,7 @@ impl Gateway {
         self.reports.all(&mut self.engine, &self.shared.sad);
         self.with_guard(Guard::every_second);
         self.tell_of_the_guard();
-        let done = self.machine.undone().is_none();
-        self.with_router(|router, parsed, here| router.every_second(parsed, here, done));
+        self.with_router(Router::every_second);
         self.hear();
         let changes = std::mem::take(&mut self.heard);
         if !self.machine.caused(&changes) {
@@ -709,8 +708,7 @@ impl Gateway {
         self.engine.handle(now(), Input::Policy(policy));
         // an address that Hubward did not set stays, although the configuration no longer has it
         self.addresses_may_have_changed();
-        let done = self.machine.undone().is_none();
-        self.with_router(|router, parsed, here| router.settle(parsed, here, done));
+        self.with_router(Router::settle);
         self.views.configured(Arc::clone(&self.parsed));
     }
 

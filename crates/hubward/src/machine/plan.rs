@@ -64,13 +64,10 @@ pub(crate) struct Situation<'a> {
 /// The state of the machine, as far as Hubward manages it: as it should be or, as the same kind of
 /// value, as it is.
 ///
-/// Filter rules (`ip access-group`, NAT) belong before all of this, as the first [`Stage`]: a rule
-/// must be in place before the link that it filters comes up, and before a route leads packets past
-/// it. nftables replaces a whole table in one transaction, so a table would be one field here and
-/// one step, and its rules would need no order of removal and addition. For now the only table is
-/// that of the guard ([`crate::guard`]). It is not part of a plan, because it outlives the program
-/// and follows what peers were granted. The gateway sets it before a plan is carried out, for the
-/// reason given above.
+/// Filter rules come before all of this: a rule must be in place before the link that it filters
+/// comes up, and before a route leads packets past it. The table of the guard ([`crate::guard`]) and
+/// that of access lists and translation ([`crate::router`]) are not part of a plan, because they
+/// outlive the program; the gateway sets them before a plan is carried out.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Plan {
     /// The links that Hubward makes, by name.

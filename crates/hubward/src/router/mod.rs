@@ -16,6 +16,7 @@ use crate::machine::view::Names;
 use anyhow::Context as _;
 use hubward_config::Parsed;
 use hubward_config::model::{Config, Moment};
+use hubward_config::policy_routing;
 use hubward_linux::conntrack::{Conntrack, MOST};
 use hubward_linux::error::Error;
 use hubward_linux::link;
@@ -198,12 +199,12 @@ impl Router {
         }
     }
 
-    /// What remains to be done when the machine is in line with the configuration: links that are
-    /// down are forgotten, or all if nothing is left to do (`done`), and connections that would be
+    /// What remains to be done when the machine is in line with the configuration: links of
+    /// interfaces that are gone are forgotten when they are down, and connections that would be
     /// translated in another way now begin again.
-    pub(crate) fn settle(&mut self, parsed: &Parsed, here: Here<'_>, done: bool) {
+    pub(crate) fn settle(&mut self, parsed: &Parsed, here: Here<'_>) {
         let left = self.leaving.len();
-        self.leaving.retain(|link| !done && is_up(link));
+        self.leaving.retain(|link| is_up(link));
         if self.leaving.len() < left {
             self.set_or_tell(parsed, here);
         }
@@ -212,7 +213,8 @@ impl Router {
             return;
         }
         let judge = Judge::new(&parsed.config, here, &rules.translation, &before);
-        match begin_again(&judge) {
+        let by_policy = !policy_routing::numbers(&parsed.config).is_empty();
+        match begin_again(&judge, by_policy) {
             Ok(0) => {}
             Ok(count) => tracing::info!(
                 "{count} connections that began before `ip nat` was what it is now are no longer translated as they were"
@@ -230,8 +232,8 @@ impl Router {
     }
 
     /// Periodic work: time ranges begin and end, and what another program removed is restored.
-    pub(crate) fn every_second(&mut self, parsed: &Parsed, here: Here<'_>, done: bool) {
-        self.settle(parsed, here, done);
+    pub(crate) fn every_second(&mut self, parsed: &Parsed, here: Here<'_>) {
+        self.settle(parsed, here);
         tell(self.journal.every_second(now()));
         let there = self.is_whole();
         if !there {
@@ -274,8 +276,9 @@ fn is_up(name: &str) -> bool {
     Netlink::open().and_then(|netlink| link::by_name(&netlink, name)).is_ok_and(|link| link.up)
 }
 
-/// Removes the connections that are outdated; how many there were.
-fn begin_again(judge: &Judge<'_>) -> Result<usize, Error> {
+/// Removes the connections that are outdated; how many there were. If policy routing may lead them
+/// out by another link than the routes (`by_policy`), those stay that are right for one of the links.
+fn begin_again(judge: &Judge<'_>, by_policy: bool) -> Result<usize, Error> {
     let (conntrack, netlink) = (Conntrack::open()?, Netlink::open()?);
     // sources by the routes of the configuration, destinations by those into the TUN too
     let (mut comes, mut goes) = (BTreeMap::new(), BTreeMap::new());
@@ -283,8 +286,13 @@ fn begin_again(judge: &Judge<'_>) -> Result<usize, Error> {
         known.entry(address).or_insert_with(|| link_to(&netlink, address, mark)).clone()
     };
     let listing = conntrack.list(MOST, |connection| {
-        let comes = |address| leads(&mut comes, address, FWMARK);
-        judge.is_outdated(connection, comes, |address| leads(&mut goes, address, 0))
+        let mut comes = |address| leads(&mut comes, address, FWMARK);
+        let by_routes = judge.is_outdated(connection, &mut comes, |address| leads(&mut goes, address, 0));
+        let others = judge.links_outside().filter(|_| by_policy && by_routes);
+        by_routes
+            && others
+                .into_iter()
+                .all(|link| judge.is_outdated(connection, &mut comes, |_| Some(link.clone())))
     })?;
     let mut removed = 0;
     for connection in &listing.connections {

@@ -494,7 +494,7 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
             ("dynamic", "A template of lock-and-key; it is not enforced and prevents the start."),
             (
                 "evaluate",
-                "The entries of a reflexive list, which are not implemented: what uses the list is refused.",
+                "The entries of a reflexive list: who answers what a line with `reflect` let pass. Only filters of interfaces have them.",
             ),
             (
                 "permit",

@@ -147,6 +147,11 @@ impl<'a> Judge<'a> {
         }
     }
 
+    /// The links of outside interfaces.
+    pub(crate) fn links_outside(&self) -> impl Iterator<Item = &String> {
+        self.now.outside.iter()
+    }
+
     fn address(&self, global: &NatGlobal) -> Option<Ipv4Addr> {
         match global {
             NatGlobal::Address(address) => Some(*address),

@@ -6,6 +6,7 @@
 //!
 //! | chain | hook | priority | what |
 //! |---|---|---|---|
+//! | `coming`, `leaving` | pre- and postrouting | -160 | links of interfaces that are gone |
 //! | `fragments` | prerouting | -450 | lists with `fragments`, before fragments are put together |
 //! | `untracked` | prerouting | -300 | ESP and IKE for this router make no connection |
 //! | `connections` | prerouting | -190 | times of translations, FTP, TFTP, SIP |

@@ -287,7 +287,10 @@ fn by_route_map(config: &Config, name: &str, packet: &Moving, out: &str, moment:
                 reflects: None,
             });
         }
-        refused = refused.or(of_lists.map(|said| Said { says: format!("{of_map}, {}", said.says), ..said }));
+        refused = refused.or(of_lists.map(|said| {
+            let more = if said.permits { " permits it, but another condition does not hold" } else { "" };
+            Said { permits: false, says: format!("{of_map}, {}{more}", said.says), ..said }
+        }));
     }
     let end = || Said {
         permits: false,
