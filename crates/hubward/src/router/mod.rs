@@ -288,11 +288,8 @@ fn begin_again(judge: &Judge<'_>, by_policy: bool) -> Result<usize, Error> {
     let listing = conntrack.list(MOST, |connection| {
         let mut comes = |address| leads(&mut comes, address, FWMARK);
         let by_routes = judge.is_outdated(connection, &mut comes, |address| leads(&mut goes, address, 0));
-        let others = judge.links_outside().filter(|_| by_policy && by_routes);
-        by_routes
-            && others
-                .into_iter()
-                .all(|link| judge.is_outdated(connection, &mut comes, |_| Some(link.clone())))
+        let mut others = judge.links_outside().filter(|_| by_policy && by_routes);
+        by_routes && others.all(|link| judge.is_outdated(connection, &mut comes, |_| Some(link.clone())))
     })?;
     let mut removed = 0;
     for connection in &listing.connections {
