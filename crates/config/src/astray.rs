@@ -26,7 +26,7 @@ const IMPLEMENTED: [(&str, &str); 9] = [
     ("ip nat inside source", "translates addresses"),
     ("ip verify unicast", "drops packets with forged sources"),
     ("ip vrf forwarding", "puts packets into a VRF"),
-    ("set ip access-group", "filters what comes out of the tunnel"),
+    ("set ip access-group", "filters what the tunnel carries"),
     ("shutdown", "shuts an interface"),
     ("vrf forwarding", "puts packets into a VRF"),
 ];

@@ -33,6 +33,8 @@ pub(crate) fn settle(parsed: &mut Parsed) {
     stops(parsed, stopping);
     let undecided = undecided(parsed);
     stops(parsed, undecided);
+    let filters = crate::crypto_filters::undecided(parsed);
+    stops(parsed, filters);
     routing_only(parsed);
     let astray = crate::astray::restrictions(parsed);
     stops(parsed, astray);

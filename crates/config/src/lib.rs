@@ -10,6 +10,7 @@ pub mod automaton;
 mod blocks;
 pub mod check;
 mod command;
+pub mod crypto_filters;
 pub mod diagnostic;
 pub mod difference;
 pub mod document;

@@ -394,6 +394,7 @@ fn filters_of_crypto_maps() {
         };
         let both = " set ip access-group A in\n set ip access-group 102 out\n";
         assert_eq!(terms(both), (Some("A".into()), Some("102".into())));
+        assert_eq!(unenforced(&parse(&format!("{head}\n{both}"))), []);
         assert_eq!(terms(&format!("{both} no set ip access-group A in\n")), (None, Some("102".into())));
         assert_eq!(terms(&format!("{both} no set ip access-group B in\n")).0, Some("A".into()));
     }

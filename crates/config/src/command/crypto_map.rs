@@ -276,7 +276,6 @@ fn access_group(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
             *filter = None;
         }
     });
-    fold.fate = (!no).then_some(Fate::Unenforced("filters what goes through the tunnel"));
     Ok(())
 }
 

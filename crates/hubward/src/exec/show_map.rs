@@ -42,6 +42,10 @@ struct Terms {
     access_list: Option<String>,
     /// The lines of the access list, or the proxies of a clone: `permit ip host 10.1.1.1 any`.
     access_list_lines: Vec<String>,
+    /// `set ip access-group … in`
+    access_in: Option<String>,
+    /// `set ip access-group … out`
+    access_out: Option<String>,
     /// `None` for no volume limit.
     kilobytes: Option<u32>,
     seconds: u32,
@@ -85,6 +89,8 @@ impl Terms {
             isakmp_profile: terms.profile.clone(),
             access_list: terms.acl.clone(),
             access_list_lines: acl.map(Self::lines).unwrap_or_default(),
+            access_in: terms.access_in.clone(),
+            access_out: terms.access_out.clone(),
             kilobytes: terms.volume.unwrap_or(config.crypto.volume).kilobytes(),
             seconds: terms.seconds.unwrap_or(config.crypto.seconds),
             idle_time: terms.idle_time.or(config.crypto.idle_time),
@@ -112,6 +118,11 @@ impl Terms {
     }
 
     fn text(&self, format: Format, out: &mut dyn Write) -> io::Result<()> {
+        for (way, list) in [("IN", &self.access_in), ("OUT", &self.access_out)] {
+            if let Some(list) = list {
+                writeln!(out, "        Extended IP access check {way} list {list}")?;
+            }
+        }
         match self.kilobytes {
             Some(kilobytes) => writeln!(
                 out,

@@ -113,6 +113,7 @@ fn verdict(way: &Way) -> String {
 
 const fn dropped(at: Name) -> &'static str {
     match at {
+        Name::MapFilter => "an access list of the crypto map entry denies it",
         Name::InputFilter => "an access list denies it as it comes in",
         Name::OutputFilter => "an access list denies it as it leaves",
         Name::PolicyRouting => "policy routing leads it nowhere",

@@ -30,6 +30,7 @@ mod kernel;
 mod l2l;
 mod loss;
 mod machine;
+mod map_filters;
 mod model;
 mod nat;
 mod negative;
@@ -146,6 +147,7 @@ fn main() {
         ("interfaces", interfaces::CASES),
         ("l2l", l2l::CASES),
         ("machine", machine::CASES),
+        ("map_filters", map_filters::CASES),
         ("model", model::CASES),
         ("reload", reload::CASES),
         ("remote_access", remote_access::CASES),

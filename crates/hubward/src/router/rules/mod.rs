@@ -10,6 +10,7 @@
 //! | `fragments` | prerouting | -450 | lists with `fragments`, before fragments are put together |
 //! | `untracked` | prerouting | -300 | ESP and IKE for this router make no connection |
 //! | `connections` | prerouting | -190 | times of translations, FTP, TFTP, SIP |
+//! | `out_of_tunnels` | prerouting | -155 | `set ip access-group … in` of crypto map entries |
 //! | `input` | prerouting | -150 | `ip access-group … in`, `ip verify unicast` |
 //! | `policy_sources` | prerouting | -145 | sources of what comes in where policy routing leads out |
 //! | `published` | prerouting | -105 | static translations of what comes from outside |
@@ -18,6 +19,7 @@
 //! | `broadcasts` | forward | -140 | `ip directed-broadcast` |
 //! | `translate` | postrouting | 95 | translations of what goes outside |
 //! | `leaks` | postrouting | 115 | what would be translated, and was not |
+//! | `into_tunnels` | postrouting | 155 | `set ip access-group … out` of crypto map entries |
 //! | `output` | postrouting | 160 | `ip access-group … out` |
 //! | `own` | output | -300 | what Hubward itself sends is translated already |
 //! | `local_policy` | output | -150 | `ip local policy` |
@@ -34,6 +36,7 @@ mod site;
 #[cfg(test)]
 mod tests;
 mod text;
+mod tunnels;
 
 use began::Translation;
 use hubward_config::Parsed;
@@ -74,6 +77,7 @@ pub(crate) fn rules(parsed: &Parsed, here: Here<'_>) -> Rules {
     let translation = Translation::of(&site, selecting.chain(&of_nat).map(String::as_str).collect());
     chains.extend(of_nat);
     chains.extend(policy::chains(&site, &mut lists));
+    chains.extend(tunnels::chains(&site, &mut lists));
     if chains.is_empty() {
         return Rules::default();
     }

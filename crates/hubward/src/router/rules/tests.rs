@@ -412,3 +412,126 @@ fn entries_of_route_maps_mark_packets() {
     let none = of(&none, noon(0)).text;
     assert!(!none.contains("meta mark set") && !none.contains("policy_sources"), "{none}");
 }
+
+/// Filters of crypto map entries: the crypto access lists lead packets to them.
+const TUNNELS: &str = "\
+interface GigabitEthernet0/0
+ ip address 198.51.100.2 255.255.255.0
+ crypto map M
+interface GigabitEthernet0/1
+ ip address 10.1.1.1 255.255.255.0
+crypto map M 10 ipsec-isakmp
+ set peer 203.0.113.10
+ set ip access-group IN in
+ set ip access-group OUT out
+ match address TEN
+crypto map M 20 ipsec-isakmp
+ set peer 203.0.113.20
+ set ip access-group OUT out
+ match address TWENTY
+ip access-list extended TEN
+ deny ip host 10.1.1.9 any
+ permit tcp 10.1.0.0 0.0.255.255 eq 443 10.2.0.0 0.0.255.255
+ip access-list extended TWENTY
+ permit ip any 10.3.0.0 0.0.255.255
+ip access-list extended IN
+ permit tcp any any eq 80
+ip access-list extended OUT
+ permit udp any any
+";
+
+#[test]
+fn filters_of_entries_are_asked_by_their_crypto_lists() {
+    let made = of(TUNNELS, noon(0));
+    let text = made.text.as_str();
+    assert_eq!(
+        rules_of(text, "out_of_tunnels"),
+        [
+            "type filter hook prerouting priority -155; policy accept;",
+            "iifname \"hubward0\" jump out_of_tunnels_0"
+        ]
+    );
+    let inner = rules_of(text, "out_of_tunnels_0");
+    let list = inner.first().and_then(|rule| rule.rsplit_once("goto ")).map(|(_, list)| list).unwrap();
+    // mirrored, without the `deny` line, and with later fragments, which have no ports
+    assert_eq!(
+        inner,
+        [
+            format!("ip saddr 10.2.0.0/16 ip daddr 10.1.0.0/16 ip protocol 6 th dport 443 goto {list}"),
+            format!(
+                "ip saddr 10.2.0.0/16 ip daddr 10.1.0.0/16 ip protocol 6 ip frag-off & 0x1fff != 0 goto {list}"
+            ),
+        ]
+    );
+    // what is denied is dropped without an answer
+    let filter = rules_of(text, list);
+    assert!(filter[0].starts_with("ip protocol 6 th dport 80 counter name \"line_"), "{filter:?}");
+    assert_eq!(filter.last(), Some(&"drop"));
+    assert_eq!(
+        rules_of(text, "into_tunnels"),
+        [
+            "type filter hook postrouting priority 155; policy accept;",
+            "oifname \"hubward0\" jump into_tunnels_0"
+        ]
+    );
+    // what the first list denies is for the second one
+    let outer = rules_of(text, "into_tunnels_0");
+    assert_eq!(outer.len(), 4, "{outer:?}");
+    assert_eq!(outer[0], "ip saddr 10.1.1.9/32 goto into_tunnels_0_0");
+    assert!(
+        outer[1]
+            .starts_with("ip saddr 10.1.0.0/16 ip daddr 10.2.0.0/16 ip protocol 6 th sport 443 goto list_")
+    );
+    assert_eq!(outer[3], "goto into_tunnels_0_0");
+    let second = rules_of(text, "into_tunnels_0_0");
+    assert!(second.len() == 1 && second[0].starts_with("ip daddr 10.3.0.0/16 goto list_"), "{second:?}");
+    assert_eq!(made.counters.len(), 2, "the crypto lists are not counted by it");
+}
+
+/// With the kernel as data plane, packets of tunnels come and go by the crypto interface.
+#[test]
+fn filters_of_entries_with_the_kernel_as_data_plane() {
+    let names = names(&[("GigabitEthernet0/0", "eth0"), ("GigabitEthernet0/1", "eth1")]);
+    let parsed = hubward_config::parse(TUNNELS);
+    let here = Here {
+        names: &names,
+        leased: &[],
+        tun: None,
+        moment: noon(0),
+        inner_again: false,
+        follows: true,
+        leaving: &[],
+    };
+    let made = rules(&parsed, here).text;
+    assert!(made.contains("    iifname \"eth0\" meta secpath exists jump out_of_tunnels_0\n"), "{made}");
+    assert!(made.contains("    oifname \"eth0\" rt ipsec exists jump into_tunnels_0\n"), "{made}");
+}
+
+/// An entry without `match address` has what the lists of others do not permit.
+#[test]
+fn a_filter_of_an_entry_without_a_list_is_asked_about_the_rest() {
+    let text = TUNNELS.to_owned()
+        + "crypto map M 65000 ipsec-isakmp dynamic D\ncrypto dynamic-map D 10\n set ip access-group CLIENTS in\n\
+           ip access-list extended CLIENTS\n permit tcp any any eq 25\n";
+    let made = of(&text, noon(0)).text;
+    let rest = rules_of(&made, "out_of_tunnels_1");
+    assert_eq!(rest[0], "ip daddr 10.1.1.9/32 goto out_of_tunnels_1_0", "{rest:?}");
+    assert_eq!(rest[1], "ip saddr 10.2.0.0/16 ip daddr 10.1.0.0/16 ip protocol 6 th dport 443 return");
+    let after = rules_of(&made, "out_of_tunnels_1_0");
+    assert_eq!(after[0], "ip saddr 10.3.0.0/16 return");
+    let list = after[1].strip_prefix("goto ").unwrap();
+    assert!(rules_of(&made, list)[0].contains("th dport 25"), "{made}");
+    // of one filter for all entries nothing needs to be told apart
+    let all = "interface GigabitEthernet0/0\n ip address 198.51.100.2 255.255.255.0\n crypto map M\n\
+               crypto map M 65000 ipsec-isakmp dynamic D\ncrypto dynamic-map D 10\n set ip access-group L in\n\
+               access-list 101 permit ip any any\nip access-list extended L\n deny icmp any any\n";
+    let rules = of(all, noon(0)).text;
+    assert!(
+        matches!(rules_of(&rules, "out_of_tunnels_0").as_slice(), [one] if one.starts_with("goto list_"))
+    );
+    // a list that is not there permits everything
+    assert_eq!(
+        of(&all.replace("access-list extended L", "access-list extended X"), noon(0)),
+        Rules::default()
+    );
+}

@@ -54,6 +54,8 @@ pub(crate) struct Stage {
 pub(crate) enum Name {
     Arrival,
     Decryption,
+    /// `set ip access-group` of a crypto map entry.
+    MapFilter,
     InputFilter,
     SourceCheck,
     Nat,
@@ -71,6 +73,7 @@ impl Name {
         match self {
             Self::Arrival => "arrives",
             Self::Decryption => "decrypted",
+            Self::MapFilter => "map filter",
             Self::InputFilter => "filter in",
             Self::SourceCheck => "source",
             Self::Nat => "NAT",

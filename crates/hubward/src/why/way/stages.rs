@@ -9,6 +9,7 @@ use crate::machine::sources::Sources;
 use crate::translate;
 use crate::views::snapshot::{Flow, Snapshot};
 use hubward_config::acl::{self, MOST_SELECTORS, Pattern, decide};
+use hubward_config::crypto_filters;
 use hubward_config::model::{
     Config, EntryTerms, Interface, MapEntry, Moment, NatSide, SourceCheck, Wildcard,
 };
@@ -201,6 +202,7 @@ impl<'s> Look<'s> {
             if !stages.add(Name::Decryption, says, tunnel.line, tunnel.flow.is_some()) {
                 return None;
             }
+            self.map_filters(crypto_filters::Way::In, packet, stages)?;
             if let Some(name) = list.filter(|_| self.inner_again) {
                 self.filter(name, packet, Name::InputFilter, "the inner packet: ", stages)?;
             }
@@ -343,6 +345,23 @@ impl<'s> Look<'s> {
         let verb = if said.permits { "permits it" } else { "denies it" };
         stages.opens.extend(said.reflects.map(|list| Opened { list, by: packet.clone() }));
         stages.add(stage, format!("{what}{} {verb}", said.says), said.line, said.permits).then_some(())
+    }
+
+    /// Asks the filters of crypto map entries; `None`: one denies.
+    fn map_filters(&self, way: crypto_filters::Way, packet: &Moving, stages: &mut Stages) -> Option<()> {
+        let flow = crypto_filters::Flow {
+            source: packet.source,
+            destination: packet.destination,
+            protocol: packet.protocol,
+            source_port: packet.source_port,
+            destination_port: packet.destination_port,
+        };
+        for one in crypto_filters::asked(self.config, way) {
+            if one.concerns(way, &flow) {
+                self.filter(one.filter, packet, Name::MapFilter, "", stages)?;
+            }
+        }
+        Some(())
     }
 
     /// Destinations that are translated: of what comes from outside.
@@ -543,6 +562,7 @@ impl<'s> Look<'s> {
             if let Some(tunnel) = self.tunnel(packet) {
                 let says = format!("{} protects it", tunnel.entry);
                 stages.add(Name::CryptoMap, says, tunnel.line, true);
+                self.map_filters(crypto_filters::Way::Out, packet, stages)?;
                 let again = self.inner_again && !arrival.own;
                 if let Some(name) = interface.access_out.as_ref().filter(|_| again) {
                     self.filter(name, packet, Name::OutputFilter, "the inner packet: ", stages)?;

@@ -179,12 +179,18 @@ pub(super) fn configuration(random: &mut Random) -> String {
         text.push_str(CRYPTO);
     }
     let list = if crypto { crypto_list(random) } else { String::new() };
+    // nothing comes out of the tunnel, and what goes into it must not be confused with what leaves in clear
+    let filter = if crypto && random.percent(40) {
+        format!("crypto map VPN 10 ipsec-isakmp\n set ip access-group {} out\n", site.list(random))
+    } else {
+        String::new()
+    };
     // without a line that decides, it permits everything
     let mut lists = "ip access-list extended EMPTY\n remark to be written\n".to_owned();
     lists.push_str(&site.lists);
     let groups = site.groups;
     format!(
-        "{text}{groups}{interfaces}{translations}ip route 0.0.0.0 0.0.0.0 198.51.100.1\n{lists}{list}end\n"
+        "{text}{filter}{groups}{interfaces}{translations}ip route 0.0.0.0 0.0.0.0 198.51.100.1\n{lists}{list}end\n"
     )
 }
 
