@@ -20,7 +20,12 @@ use crate::{Case, case};
 const NEEDS: &[Need] = &[Need::Hubward, Need::StrongSwan];
 
 pub(crate) const CASES: &[Case] = &[
-    case("a_filter_of_an_entry_holds_in_both_directions_and_after_kill_9", NEEDS, both),
+    case("a_filter_of_an_entry_holds_in_both_directions_and_after_kill_9", NEEDS, |lab| both(lab, &[])),
+    case(
+        "a_filter_of_an_entry_holds_with_the_kernel_as_data_plane",
+        &[Need::Hubward, Need::StrongSwan, Need::Xfrm],
+        |lab| both(lab, &["--dataplane", "kernel"]),
+    ),
     case("a_filter_of_a_dynamic_entry_holds_without_a_crypto_list", NEEDS, dynamic),
 ];
 
@@ -98,11 +103,11 @@ fn filtered(net: &Net) -> Result<()> {
     Ok(())
 }
 
-fn both(lab: &Lab) -> Result<()> {
+fn both(lab: &Lab, options: &[&str]) -> Result<()> {
     let net = Net::build(lab)?;
     net.dmz.address("eth0", &format!("{MOVED}/24"))?;
     net.dmz.ip(&format!("route replace default via 172.16.10.1 src {MOVED}"))?;
-    let mut hq = start(lab, "hq", &net.hq, CONFIG, &[])?;
+    let mut hq = start(lab, "hq", &net.hq, CONFIG, options)?;
     let _charon = Charon::start(lab, "munich", &net.munich, Build::Machine, &spoke().conf())?;
     let (_one, _two) = (Echo::start(&net.lan, 80)?, Echo::start(&net.lan, 8080)?);
     let (_three, _four) = (Echo::start(&net.munich_lan, 80)?, Echo::start(&net.munich_lan, 443)?);
@@ -142,13 +147,13 @@ fn both(lab: &Lab) -> Result<()> {
     let map = hq.exec("show crypto map")?;
     ensure!(map.contains("IN list FROM-BRANCH") && map.contains("OUT list TO-BRANCH"), "{map}");
     for (question, says) in [
-        (format!("why packet {MUNICH_HOST} {HQ_HOST} tcp 80"), "access list FROM-BRANCH line 10 permits it"),
+        (format!("why packet {MUNICH_HOST} {HQ_HOST} tcp 80"), "access list FROM-BRANCH line 10, `permit tcp any any eq www` permits it"),
         (
             format!("why packet {MUNICH_HOST} {HQ_HOST} tcp 8080"),
-            "no line of access list FROM-BRANCH permits it",
+            "access list FROM-BRANCH: no line permits it",
         ),
-        (format!("why packet {HQ_HOST} {MUNICH_HOST} tcp 443"), "access list TO-BRANCH line 20 permits it"),
-        (format!("why packet {HQ_HOST} {MUNICH_HOST} icmp"), "no line of access list TO-BRANCH permits it"),
+        (format!("why packet {HQ_HOST} {MUNICH_HOST} tcp 443"), "access list TO-BRANCH line 20, `permit tcp any any eq 443` permits it"),
+        (format!("why packet {HQ_HOST} {MUNICH_HOST} icmp"), "access list TO-BRANCH: no line permits it"),
     ] {
         let told = hq.exec(&question)?.split_whitespace().collect::<Vec<_>>().join(" ");
         ensure!(
@@ -172,7 +177,7 @@ fn both(lab: &Lab) -> Result<()> {
         ensure!(there.contains(chain), "{chain} is gone after kill -9:\n{there}");
     }
     drop(hq);
-    let hq = start(lab, "hq", &net.hq, &saved, &[])?;
+    let hq = start(lab, "hq", &net.hq, &saved, options)?;
     wait::until("the tunnel to come again", secs(60), || Ok(opens(&net.lan, MUNICH_HOST, 443).is_ok()))?;
     filtered(&net)?;
 
