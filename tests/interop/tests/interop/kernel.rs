@@ -16,7 +16,7 @@ use hubward_interop::vpnc::{NatMode, Profile};
 use hubward_interop::wait::{self, secs};
 
 use crate::scene::Scene;
-use crate::{Case, case, crash, interfaces, l2l, rekey, remote_access};
+use crate::{Case, case, crash, interfaces, l2l, map_filters, rekey, remote_access};
 
 const STRONGSWAN: &[Need] = &[Need::Hubward, Need::StrongSwan, Need::Xfrm];
 
@@ -51,6 +51,9 @@ pub(crate) const CASES: &[Case] = &[
         )
     }),
     case("leftovers_of_a_killed_gateway_go", STRONGSWAN, killed),
+    case("filters_of_crypto_map_entries_hold", STRONGSWAN, |lab| {
+        map_filters::both(lab, &["--dataplane", "kernel"])
+    }),
     case("loopbacks_are_dummies_and_sub_interfaces_vlans", STRONGSWAN, made_links),
     case("a_loopback_is_the_local_address_of_a_map", STRONGSWAN, |lab| {
         interfaces::local_address(lab, Build::Kernel)

@@ -21,11 +21,6 @@ const NEEDS: &[Need] = &[Need::Hubward, Need::StrongSwan];
 
 pub(crate) const CASES: &[Case] = &[
     case("a_filter_of_an_entry_holds_in_both_directions_and_after_kill_9", NEEDS, |lab| both(lab, &[])),
-    case(
-        "a_filter_of_an_entry_holds_with_the_kernel_as_data_plane",
-        &[Need::Hubward, Need::StrongSwan, Need::Xfrm],
-        |lab| both(lab, &["--dataplane", "kernel"]),
-    ),
     case("a_filter_of_a_dynamic_entry_holds_without_a_crypto_list", NEEDS, dynamic),
 ];
 
@@ -103,7 +98,8 @@ fn filtered(net: &Net) -> Result<()> {
     Ok(())
 }
 
-fn both(lab: &Lab, options: &[&str]) -> Result<()> {
+/// With the kernel as data plane, too ([`crate::kernel`]).
+pub(crate) fn both(lab: &Lab, options: &[&str]) -> Result<()> {
     let net = Net::build(lab)?;
     net.dmz.address("eth0", &format!("{MOVED}/24"))?;
     net.dmz.ip(&format!("route replace default via 172.16.10.1 src {MOVED}"))?;
@@ -147,12 +143,18 @@ fn both(lab: &Lab, options: &[&str]) -> Result<()> {
     let map = hq.exec("show crypto map")?;
     ensure!(map.contains("IN list FROM-BRANCH") && map.contains("OUT list TO-BRANCH"), "{map}");
     for (question, says) in [
-        (format!("why packet {MUNICH_HOST} {HQ_HOST} tcp 80"), "access list FROM-BRANCH line 10, `permit tcp any any eq www` permits it"),
+        (
+            format!("why packet {MUNICH_HOST} {HQ_HOST} tcp 80"),
+            "access list FROM-BRANCH line 10, `permit tcp any any eq www` permits it",
+        ),
         (
             format!("why packet {MUNICH_HOST} {HQ_HOST} tcp 8080"),
             "access list FROM-BRANCH: no line permits it",
         ),
-        (format!("why packet {HQ_HOST} {MUNICH_HOST} tcp 443"), "access list TO-BRANCH line 20, `permit tcp any any eq 443` permits it"),
+        (
+            format!("why packet {HQ_HOST} {MUNICH_HOST} tcp 443"),
+            "access list TO-BRANCH line 20, `permit tcp any any eq 443` permits it",
+        ),
         (format!("why packet {HQ_HOST} {MUNICH_HOST} icmp"), "access list TO-BRANCH: no line permits it"),
     ] {
         let told = hq.exec(&question)?.split_whitespace().collect::<Vec<_>>().join(" ");
