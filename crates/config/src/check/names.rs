@@ -148,7 +148,7 @@ pub fn references(config: &Config) -> Vec<Reference> {
     }
     for rule in &config.nat.rules {
         for (what, name) in of_rule(rule) {
-            need("ip nat inside source", what, name, true, rule.line());
+            need(NAT, what, name, true, rule.line());
         }
     }
     let maps = maps_in_use(config);
@@ -239,6 +239,9 @@ fn of_terms(terms: &EntryTerms) -> impl Iterator<Item = (&'static str, &String)>
     let profile = terms.profile.iter().map(|name| (PROFILE, name));
     sets.chain(list).chain(profile)
 }
+
+/// The owner of what a rule of address translation names.
+pub(super) const NAT: &str = "ip nat inside source";
 
 /// How owners begin that are filters, and those of the checks that a list makes exceptions of.
 const FILTER: &str = "the filter of ";
