@@ -222,6 +222,26 @@ mod tests {
         }
     }
 
+    /// A list of translation may be replaced by a paste, as on IOS; where something needs it, the
+    /// refusal says what works.
+    #[test]
+    fn a_list_of_translation_may_be_removed_and_that_of_a_tunnel_says_what_works_instead() {
+        let rule = "access-list 120 permit ip 10.1.0.0 0.0.255.255 any\n\
+                    ip nat inside source list 120 interface FastEthernet0/0 overload\n";
+        let running = format!("{RUNNING}{rule}");
+        let without = |list: &str| {
+            let lines = running.lines().filter(|line| !line.starts_with(&format!("access-list {list} ")));
+            lines.map(|line| format!("{line}\n")).collect::<String>()
+        };
+        assert_eq!(replaced(&running, &without("120")), Ok(()));
+        let refused = replaced(&running, &without("101")).unwrap_err();
+        for words in
+            ["needs the access list 101", "`ip access-list extended 101`", "configure replace flash:"]
+        {
+            assert!(refused.contains(words), "{words}: {refused}");
+        }
+    }
+
     /// Interfaces may be inserted before others and removed; physical ones stay, so that a
     /// truncated file ends nothing.
     #[test]
