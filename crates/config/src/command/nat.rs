@@ -186,9 +186,6 @@ fn dynamic_rule(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     let Some(to) = to else { return Err(given.missing("an interface or a pool")) };
     told(fold, given);
     let overload = given.has("overload") || matches!(to, NatTo::Interface(_));
-    if !overload {
-        fold.fate = Some(Fate::Unsupported("hosts share the pool's addresses, as with `overload`"));
-    }
     let line = fold.line;
     put(fold, key, NatRule::Dynamic(DynamicNat { which, to, overload, line }));
     Ok(())

@@ -4,7 +4,9 @@
 //! program would open what it closes.
 
 pub(crate) mod boot;
+pub(crate) mod held;
 pub(crate) mod log;
+pub(crate) mod pools;
 pub(crate) mod reflexive;
 pub(crate) mod rules;
 pub(crate) mod translations;
@@ -29,11 +31,15 @@ use hubward_linux::route::{self, Lookup, RouteKind};
 use hubward_proto::time::Instant;
 use ipnet::Ipv4Net;
 use log::{Journal, Said};
+use pools::Allocator;
+use translations::Misses;
 use rules::began::{Judge, Translation};
+use rules::one_to_one::{self, Holdings, MAPS, still_held};
 use rules::{Here, Rules, TABLE};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 /// The table of a gateway.
 pub(crate) struct Router {
@@ -60,6 +66,8 @@ pub(crate) struct Router {
     before: Option<Translation>,
     /// What lines with `log` met.
     journal: Journal,
+    /// Gives the addresses of pools without `overload`.
+    allocator: Allocator,
 }
 
 /// What the rules of a configuration depend on here and now.
@@ -104,6 +112,7 @@ impl Router {
             shape: None,
             moment,
             journal,
+            allocator: Allocator::default(),
             follows: true,
             stale: None,
             leaving: Vec::new(),
@@ -134,6 +143,7 @@ impl Router {
         }
         // what the lines of before met
         self.hear(here.names);
+        let held = self.held(&wanted)?;
         if wanted.text.is_empty() {
             let removed = self.filters.as_ref().map_or(Ok(false), |filters| filters.remove(TABLE));
             // a kernel without a packet filter has no table of an earlier run
@@ -141,11 +151,11 @@ impl Router {
                 removed?;
             }
         } else {
-            let loaded = self.load(&wanted).or_else(|error| {
+            let loaded = self.load(&wanted, &held).or_else(|error| {
                 // a kernel may lack what follows FTP
                 let plain = rules::rules(parsed, Here { follows: false, ..here });
                 let of_helpers = format!("{error:#}").contains("helper");
-                if !self.follows || !of_helpers || self.load(&plain).is_err() {
+                if !self.follows || !of_helpers || self.load(&plain, &held).is_err() {
                     return Err(error);
                 }
                 tracing::warn!(
@@ -158,6 +168,7 @@ impl Router {
             loaded.context("the access lists and address translation cannot be put in place")?;
         }
         self.journal.follow(wanted.logged.clone());
+        self.allocator.follow(wanted.pools.clone(), held.stays);
         let there = self.rules.take().map(|there| there.translation).unwrap_or_default();
         if there != wanted.translation {
             self.before.get_or_insert(there);
@@ -170,9 +181,22 @@ impl Router {
         Ok(())
     }
 
-    fn load(&mut self, wanted: &Rules) -> anyhow::Result<()> {
+    /// Who has addresses of the pools that are wanted, as the table says, or said before it was gone.
+    fn held(&self, wanted: &Rules) -> anyhow::Result<Kept> {
+        let Some(filters) = self.filters.as_ref().filter(|_| !wanted.pools.is_empty()) else {
+            return Ok(Kept::default());
+        };
+        let there = match filters.exists(TABLE)? {
+            true => held::read(filters, &wanted.pools)?,
+            false => self.allocator.known().clone(),
+        };
+        let stays = still_held(&wanted.pools, &there);
+        Ok(Kept { stays, there })
+    }
+
+    fn load(&mut self, wanted: &Rules, held: &Kept) -> anyhow::Result<()> {
         if let Some(there) = self.rules.as_ref().filter(|there| !there.text.is_empty()) {
-            match nft::load(&change(there, wanted)) {
+            match nft::load(&change(there, wanted, held)) {
                 Ok(()) => return Ok(()),
                 // another program changed the table
                 Err(error @ Error::Rules { .. }) => {
@@ -184,7 +208,7 @@ impl Router {
         }
         let counts = self.filters.as_ref().and_then(|filters| filters.named_counters(TABLE).ok());
         let counts = counts.unwrap_or_default();
-        Ok(nft::load(&whole(wanted, &counts))?)
+        Ok(nft::load(&whole(wanted, &counts, &held.stays))?)
     }
 
     /// Like [`Self::set`]; errors are logged, and it is tried again. Whatever `nft` waits for, the
@@ -212,10 +236,15 @@ impl Router {
         if before.is_empty() && rules.translation.is_empty() {
             return;
         }
-        let judge = Judge::new(&parsed.config, here, &rules.translation, &before);
+        let held = self.filters.as_ref().map(|filters| held::read(filters, &rules.pools)).transpose();
+        let held = held.unwrap_or_default().unwrap_or_default();
+        let judge = Judge::new(&parsed.config, here, &rules.translation, &before, &held);
         let by_policy = !policy_routing::numbers(&parsed.config).is_empty();
         match begin_again(&judge, by_policy) {
             Ok(0) => {}
+            Ok(1) => tracing::info!(
+                "a connection that began before `ip nat` was what it is now is no longer translated as it was"
+            ),
             Ok(count) => tracing::info!(
                 "{count} connections that began before `ip nat` was what it is now are no longer translated as they were"
             ),
@@ -229,12 +258,26 @@ impl Router {
     /// Tells what lines with `log` met, as often as the gateway has time.
     pub(crate) fn hear(&mut self, names: &Names) {
         tell(self.journal.read(|index| name_here(names, index), now()));
+        for line in self.allocator.hear(self.filters.as_ref(), now()) {
+            tracing::warn!("{line}");
+        }
+    }
+
+    /// When [`Self::hear`] is due.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.allocator.due(now())
+    }
+
+    /// Hosts that get no address of a pool are counted here.
+    pub(crate) fn count_misses(&mut self, misses: Arc<Misses>) {
+        self.allocator.count(misses);
     }
 
     /// Periodic work: time ranges begin and end, and what another program removed is restored.
     pub(crate) fn every_second(&mut self, parsed: &Parsed, here: Here<'_>) {
         self.settle(parsed, here);
         tell(self.journal.every_second(now()));
+        self.allocator.every_second(self.filters.as_ref(), now());
         let there = self.is_whole();
         if !there {
             tracing::warn!(
@@ -317,20 +360,37 @@ fn name_here(names: &Names, index: u32) -> Option<String> {
     names.iter().find(|(_, known)| **known == link).map(|(name, _)| name.clone())
 }
 
-/// A transaction that makes the table anew; its counters begin at these counts.
-fn whole(wanted: &Rules, counts: &BTreeMap<String, Counted>) -> String {
+/// Who has addresses of pools.
+#[derive(Debug, Default)]
+struct Kept {
+    /// By the table that is there.
+    there: Holdings,
+    /// By the pools of the next one.
+    stays: Holdings,
+}
+
+/// A transaction that makes the table anew; its counters begin at these counts, and hosts keep the
+/// addresses that they have.
+fn whole(wanted: &Rules, counts: &BTreeMap<String, Counted>, held: &Holdings) -> String {
     let mut text = format!("table ip {TABLE} {{ }}\ndelete table ip {TABLE}\ntable ip {TABLE} {{\n");
     for name in &wanted.counters {
         let Counted { packets, bytes } = counts.get(name).copied().unwrap_or_default();
         let _never = writeln!(text, "  counter {name} {{ packets {packets} bytes {bytes} }}");
     }
-    text + &wanted.text + "}\n"
+    let of_pools = wanted.pools.iter().map(|pool| {
+        one_to_one::elements(TABLE, pool, held.get(&pool.name).map(Vec::as_slice).unwrap_or_default())
+    });
+    text + &wanted.text + "}\n" + &of_pools.collect::<String>()
 }
 
-/// A transaction that makes one table of another: counters, and the entries of reflexive lists, stay.
-fn change(there: &Rules, wanted: &Rules) -> String {
+/// A transaction that makes one table of another: counters, the entries of reflexive lists and the
+/// addresses of hosts stay.
+fn change(there: &Rules, wanted: &Rules, held: &Kept) -> String {
     let mut text = format!("flush table ip {TABLE}\n");
-    let stays = |part: &String| !part.starts_with("map ") && wanted.parts.contains(part);
+    let outlives = |part: &str| {
+        part.strip_prefix("map ").is_none_or(|map| map.starts_with(MAPS))
+    };
+    let stays = |part: &String| outlives(part) && wanted.parts.contains(part);
     for part in there.parts.iter().filter(|part| !stays(part)) {
         let (kind, name) = part.rsplit_once(' ').unwrap_or_default();
         let _never = writeln!(text, "delete {kind} ip {TABLE} {name}");
@@ -342,7 +402,19 @@ fn change(there: &Rules, wanted: &Rules) -> String {
     for name in wanted.counters.difference(&there.counters) {
         let _never = writeln!(text, "  counter {name} {{ }}");
     }
-    text + &wanted.text + "}\n"
+    text += &wanted.text;
+    text += "}\n";
+    for pool in &wanted.pools {
+        let of = |held: &Holdings| held.get(&pool.name).cloned().unwrap_or_default();
+        let (before, after) = (of(&held.there), of(&held.stays));
+        let is_new = !there.parts.contains(&format!("set {}", pool.busy()));
+        if before.len() != after.len() || is_new {
+            // its maps may be there with what they have
+            let _never = writeln!(text, "flush map ip {TABLE} {0}\nflush map ip {TABLE} {1}", pool.outward(), pool.inward());
+            text += &one_to_one::elements(TABLE, pool, &after);
+        }
+    }
+    text
 }
 
 #[cfg(test)]
@@ -364,7 +436,7 @@ mod tests {
     fn a_change_leaves_what_stays() {
         let there = rules(&["chain a", "chain b", "map m", "set reflexive_1", "ct timeout tcp"], &["x", "y"]);
         let wanted = rules(&["chain a", "map m", "set reflexive_1", "ct timeout tcp"], &["y", "z"]);
-        let text = change(&there, &wanted);
+        let text = change(&there, &wanted, &Kept::default());
         let expected = "flush table ip hubward_router\n\
                         delete chain ip hubward_router b\n\
                         delete map ip hubward_router m\n\
@@ -377,7 +449,7 @@ mod tests {
     #[test]
     fn counts_continue_in_a_new_table() {
         let counts = BTreeMap::from([("x".to_owned(), Counted { packets: 7, bytes: 420 })]);
-        let text = whole(&rules(&["chain a"], &["x", "y"]), &counts);
+        let text = whole(&rules(&["chain a"], &["x", "y"]), &counts, &Holdings::new());
         assert!(
             text.contains("  counter x { packets 7 bytes 420 }\n  counter y { packets 0 bytes 0 }\n"),
             "{text}"

@@ -257,6 +257,11 @@ impl Views {
         }
     }
 
+    /// Where hosts are counted that get no address of a pool of `ip nat`.
+    pub(crate) fn nat_misses(&self) -> Arc<translations::Misses> {
+        Arc::clone(&self.translations.misses)
+    }
+
     /// An order was carried out: readers from now on must see its result.
     pub(crate) fn ordered(&self) {
         self.orders.fetch_add(1, Ordering::Release);

@@ -37,6 +37,7 @@ mod openssh;
 mod pace;
 mod path_mtu;
 mod policy_routing;
+mod pools;
 mod privileges;
 mod rekey;
 mod reload;
@@ -130,6 +131,7 @@ fn main() {
         ("site", site::CASES),
         ("site_changes", site_changes::CASES),
         ("translation", translation::CASES),
+        ("pools", pools::CASES),
         ("site_shown", site_shown::CASES),
         ("site_boot", site_boot::CASES),
         ("policy_routing", policy_routing::CASES),

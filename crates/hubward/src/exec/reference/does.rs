@@ -248,7 +248,7 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
             ("ip local pool", "Addresses for VPN clients. `group` is ignored, with a warning."),
             (
                 "ip nat inside source",
-                "Translates the sources of what a list or a route map permits, from inside to outside: to the address of an interface, or to those of a pool, with `overload` many to one. `reversible` and `redundancy` are ignored, with a warning; so are rules of a VRF.",
+                "Translates the sources of what a list or a route map permits, from inside to outside: to the address of an interface, or to those of a pool, with `overload` many to one, and without it one for each host. `reversible` and `redundancy` are ignored, with a warning; so are rules of a VRF.",
             ),
             (
                 "ip nat inside source static",
