@@ -275,7 +275,7 @@ fn timeout(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     let never = given.has("never").then_some(0);
     let seconds = fold.unless_no(never.or_else(|| given.number("seconds")));
     *of(&mut fold.config.nat.timeouts) = seconds;
-    if !fold.no && (given.has("timeout") || given.has("icmp-timeout")) {
+    if !fold.no && given.has("icmp-timeout") {
         fold.fate = Some(Fate::Unsupported("the kernel's own time applies"));
     }
     Ok(())

@@ -59,6 +59,13 @@ pub(super) fn clear(desk: &Desk, arguments: &Arguments, _: &Answers<'_>) -> Resu
     }
 }
 
+/// `clear ip nat statistics`
+pub(super) fn clear_statistics(desk: &Desk, _: &Arguments, _: &Answers<'_>) -> Result<String, Refusal> {
+    desk.views.clear_nat_statistics();
+    desk.views.ordered();
+    Ok(String::new())
+}
+
 /// Takes addresses of pools from hosts; how many.
 fn release(desk: &Desk, wanted: &Wanted) -> Result<usize, Error> {
     let pools = desk.views.snapshot().nat_pools();
@@ -103,7 +110,12 @@ fn listed(snapshot: &Snapshot) -> Result<Listed, Refusal> {
     let of = |name: &str| snapshot.interfaces.iter().find(|one| one.name == name)?.net.map(|net| net.addr());
     let pools = snapshot.nat_pools();
     let held = snapshot.translations.holdings(&pools).map_err(|error| pools_unreadable(&error))?;
-    let rows = translations(&snapshot.parsed.config, of, &listing.connections, &held);
+    let rows = translations(
+        &snapshot.parsed.config,
+        of,
+        &listing.connections,
+        (&held, snapshot.translations.kernels()),
+    );
     Ok(Listed { rows, more: listing.more })
 }
 
@@ -339,7 +351,11 @@ impl PoolRow {
         let kind = if self.match_host { "match-host" } else { "generic" };
         let (all, allocated) = (self.addresses, u64::try_from(self.allocated).unwrap_or(u64::MAX));
         let share = allocated.saturating_mul(100).checked_div(all).unwrap_or(0);
-        writeln!(out, "\ttype {kind}, total addresses {all}, allocated {allocated} ({share}%), misses {}", self.misses)
+        writeln!(
+            out,
+            "\ttype {kind}, total addresses {all}, allocated {allocated} ({share}%), misses {}",
+            self.misses
+        )
     }
 }
 

@@ -66,7 +66,10 @@ pub(crate) fn renew(filters: &Nftables, pool: &Pool, held: &[Held]) -> Result<()
 pub(crate) fn release(filters: &Nftables, pool: &Pool, held: &[Held]) -> Result<(), Error> {
     let keys = |of: fn(&Held) -> Ipv4Addr| held.iter().map(|one| of(one).octets().to_vec()).collect();
     let (locals, globals): (Vec<Vec<u8>>, Vec<Vec<u8>>) = (keys(|one| one.local), keys(|one| one.global));
-    filters.edit(TABLE, &[Edit::Remove(pool.outward(), locals.clone()), Edit::Remove(pool.inward(), globals.clone())])?;
+    filters.edit(
+        TABLE,
+        &[Edit::Remove(pool.outward(), locals.clone()), Edit::Remove(pool.inward(), globals.clone())],
+    )?;
     // one by one: some are over
     for key in locals.into_iter().chain(globals) {
         let edit = Edit::Remove(pool.busy(), vec![key]);
@@ -94,7 +97,8 @@ mod tests {
         let there = [element(host(6), host(206)), element(host(5), host(205)), element(host(7), host(207))];
         let seconds = |seconds| Some(Duration::from_secs(seconds));
         let busy = [(host(5), seconds(3)), (host(205), seconds(9)), (host(206), seconds(4))].into();
-        let told: Vec<_> = joined(&there, &busy).iter().map(|one| (one.local, one.global, one.left)).collect();
+        let told: Vec<_> =
+            joined(&there, &busy).iter().map(|one| (one.local, one.global, one.left)).collect();
         assert_eq!(
             told,
             [(host(5), host(205), seconds(9)), (host(6), host(206), seconds(4)), (host(7), host(207), None)]

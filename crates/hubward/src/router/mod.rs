@@ -32,7 +32,6 @@ use hubward_proto::time::Instant;
 use ipnet::Ipv4Net;
 use log::{Journal, Said};
 use pools::Allocator;
-use translations::Misses;
 use rules::began::{Judge, Translation};
 use rules::one_to_one::{self, Holdings, MAPS, still_held};
 use rules::{Here, Rules, TABLE};
@@ -40,6 +39,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use translations::Misses;
 
 /// The table of a gateway.
 pub(crate) struct Router {
@@ -237,7 +237,14 @@ impl Router {
             return;
         }
         let held = self.filters.as_ref().map(|filters| held::read(filters, &rules.pools)).transpose();
-        let held = held.unwrap_or_default().unwrap_or_default();
+        let held = match held {
+            Ok(held) => held.unwrap_or_default(),
+            Err(error) => {
+                tracing::warn!("connections may still be translated as before: {error}");
+                self.before = Some(before);
+                return;
+            }
+        };
         let judge = Judge::new(&parsed.config, here, &rules.translation, &before, &held);
         let by_policy = !policy_routing::numbers(&parsed.config).is_empty();
         match begin_again(&judge, by_policy) {
@@ -387,9 +394,7 @@ fn whole(wanted: &Rules, counts: &BTreeMap<String, Counted>, held: &Holdings) ->
 /// addresses of hosts stay.
 fn change(there: &Rules, wanted: &Rules, held: &Kept) -> String {
     let mut text = format!("flush table ip {TABLE}\n");
-    let outlives = |part: &str| {
-        part.strip_prefix("map ").is_none_or(|map| map.starts_with(MAPS))
-    };
+    let outlives = |part: &str| part.strip_prefix("map ").is_none_or(|map| map.starts_with(MAPS));
     let stays = |part: &String| outlives(part) && wanted.parts.contains(part);
     for part in there.parts.iter().filter(|part| !stays(part)) {
         let (kind, name) = part.rsplit_once(' ').unwrap_or_default();
@@ -410,7 +415,12 @@ fn change(there: &Rules, wanted: &Rules, held: &Kept) -> String {
         let is_new = !there.parts.contains(&format!("set {}", pool.busy()));
         if before.len() != after.len() || is_new {
             // its maps may be there with what they have
-            let _never = writeln!(text, "flush map ip {TABLE} {0}\nflush map ip {TABLE} {1}", pool.outward(), pool.inward());
+            let _never = writeln!(
+                text,
+                "flush map ip {TABLE} {0}\nflush map ip {TABLE} {1}",
+                pool.outward(),
+                pool.inward()
+            );
             text += &one_to_one::elements(TABLE, pool, &after);
         }
     }

@@ -95,7 +95,9 @@ impl Allocator {
             tracing::debug!("{error}");
             Vec::new()
         });
-        let asking: BTreeSet<_> = packets.iter().filter_map(asks).collect();
+        let place = |mark: &str| self.pools.iter().position(|pool| pool.mark() == mark);
+        let asking = packets.iter().filter_map(asks);
+        let asking: BTreeSet<_> = asking.filter_map(|(mark, host)| Some((place(mark)?, host))).collect();
         if asking.is_empty() {
             return Vec::new();
         }
@@ -123,9 +125,9 @@ impl Allocator {
         let Found { given, missed } = found(&self.pools, &self.known, asking);
         if !given.is_empty() {
             self.generation = None;
-            let pools = given.iter().filter_map(|(place, local, global)| {
-                Some((self.pools.get(*place)?, *local, *global))
-            });
+            let pools = given
+                .iter()
+                .filter_map(|(place, local, global)| Some((self.pools.get(*place)?, *local, *global)));
             held::give(filters, &pools.collect::<Vec<_>>())?;
             for (place, local, global) in given {
                 let Some(pool) = self.pools.get(place) else { continue };
@@ -178,10 +180,10 @@ impl Allocator {
                 continue;
             }
             let pairs: BTreeSet<_> = over.iter().map(|one| (one.global, one.local)).collect();
+            let conntrack = Conntrack::open()?;
             let mut used = BTreeSet::new();
-            Conntrack::open()?.list(MOST, |connection| {
-                let pair = Wanted::pair_of(connection);
-                used.extend(pair.filter(|pair| pairs.contains(pair)));
+            conntrack.list(MOST, |connection| {
+                used.extend(Wanted::pair_of(connection).filter(|pair| pairs.contains(pair)));
                 false
             })?;
             let (busy, idle): (Vec<Held>, Vec<Held>) =
@@ -191,18 +193,21 @@ impl Allocator {
                 continue;
             }
             held::release(filters, pool, &idle)?;
-            // one may have begun in between
-            for one in &idle {
-                tracing::debug!("{} of pool {} is free again", one.global, pool.name);
-                Wanted::between(one.global, one.local).remove()?;
+            tracing::debug!("{} addresses of pool {} are free again", idle.len(), pool.name);
+            // a connection may have begun in between
+            let late = conntrack.list(MOST, |connection| {
+                Wanted::pair_of(connection).is_some_and(|pair| pairs.contains(&pair) && !used.contains(&pair))
+            })?;
+            for connection in &late.connections {
+                conntrack.remove(connection)?;
             }
         }
         Ok(())
     }
 }
 
-/// The pool and the host of a report.
-fn asks(packet: &Packet) -> Option<(usize, Ipv4Addr)> {
+/// The mark of the pool, and the host, of a report.
+fn asks(packet: &Packet) -> Option<(&str, Ipv4Addr)> {
     Some((reported(&packet.prefix)?, Ipv4::parse_start(&packet.bytes)?.source()))
 }
 
@@ -271,7 +276,8 @@ ip nat inside source list 2 pool B
         let at = |seconds| Instant::from_origin(Duration::from_secs(seconds));
         let mut allocator = Allocator { pools: of(), ..Allocator::default() };
         let said = allocator.missed(vec![(0, host(7)), (1, host(7))], at(0));
-        let text = "%IPNAT-4-ADDR_ALLOC_FAILURE: Address allocation failed for 10.1.1.7, pool A might be exhausted";
+        let text =
+            "%IPNAT-4-ADDR_ALLOC_FAILURE: Address allocation failed for 10.1.1.7, pool A might be exhausted";
         assert_eq!((said.len(), said[0].as_str()), (2, text));
         assert!(allocator.missed(vec![(0, host(7))], at(1)).is_empty());
         allocator.every_second(None, at(59));
@@ -294,7 +300,7 @@ ip nat inside source list 2 pool B
             ..Packet::default()
         };
         let bytes = header(host(5), address(1), 17, 0, 1000);
-        assert_eq!(asks(&report("hubward pool 3", &bytes)), Some((3, host(5))));
+        assert_eq!(asks(&report("hubward pool 3f", &bytes)), Some(("3f", host(5))));
         assert_eq!(asks(&report("hubward 3", &bytes)), None);
         assert_eq!(asks(&report("hubward pool 3", &bytes[..19])), None);
     }

@@ -38,6 +38,14 @@ impl View {
         }
     }
 
+    /// The kernel's own times.
+    pub(crate) fn kernels(&self) -> Kernels {
+        match self.connections {
+            Some(_) => Kernels::default(),
+            None => Kernels::read(),
+        }
+    }
+
     /// Who has addresses of these pools.
     pub(crate) fn holdings(&self, pools: &[Pool]) -> Result<Holdings, Error> {
         match &self.held {
@@ -45,6 +53,32 @@ impl View {
             None if pools.is_empty() => Ok(Holdings::new()),
             None => held::read(&Nftables::open()?, pools),
         }
+    }
+}
+
+/// The kernel's own times for connections, in seconds, where no line sets them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kernels {
+    icmp: u32,
+    /// Of protocols without ports.
+    other: u32,
+}
+
+impl Default for Kernels {
+    fn default() -> Self {
+        Self { icmp: 30, other: 600 }
+    }
+}
+
+impl Kernels {
+    /// As they are in the network namespace of this thread.
+    fn read() -> Self {
+        let of = |protocol: &str, usual| {
+            let file = format!("/proc/sys/net/netfilter/nf_conntrack_{protocol}_timeout");
+            std::fs::read_to_string(file).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(usual)
+        };
+        let Self { icmp, other } = Self::default();
+        Self { icmp: of("icmp", icmp), other: of("generic", other) }
     }
 }
 
@@ -60,6 +94,11 @@ impl Peak {
         let peak = if count > before { (count, now) } else { (before, at) };
         *most = Some(peak);
         peak
+    }
+
+    /// Begins again.
+    pub(crate) fn clear(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
@@ -173,7 +212,7 @@ pub(crate) fn translations(
     config: &Config,
     address: impl Fn(&str) -> Option<Ipv4Addr>,
     connections: &[Connection],
-    held: &Holdings,
+    (held, kernels): (&Holdings, Kernels),
 ) -> Vec<Translation> {
     let rules = dynamic_rules(config);
     let mut rows: Vec<_> = static_rows(config, &address).collect();
@@ -184,7 +223,7 @@ pub(crate) fn translations(
         let pair = (ends.inside_global.address, ends.inside_local.address);
         let made_by = rules.iter().position(|rule| gives(config, rule, pair.0, &address));
         let made_by = made_by.filter(|_| !fixed.contains(&pair));
-        let timeout = timeout(config.nat.timeouts, connection).max(connection.left);
+        let timeout = timeout(config.nat.timeouts, kernels, connection).max(connection.left);
         let row = Translation {
             inside_global: ends.inside_global,
             inside_local: ends.inside_local,
@@ -201,7 +240,9 @@ pub(crate) fn translations(
     }
     let idle = Duration::from_secs(config.nat.timeouts.simple.unwrap_or(86_400).into());
     for (name, held) in held {
-        let rule = rules.iter().position(|rule| matches!(&rule.to, NatTo::Pool(pool) if pool == name && !rule.overload));
+        let rule = rules
+            .iter()
+            .position(|rule| matches!(&rule.to, NatTo::Pool(pool) if pool == name && !rule.overload));
         rows.extend(held.iter().map(|one| Translation {
             inside_global: Place { address: one.global, port: None },
             inside_local: Place { address: one.local, port: None },
@@ -334,7 +375,7 @@ fn receiver(tuple: &Tuple) -> Place {
 const UNACKNOWLEDGED: u32 = 300;
 
 /// How long a connection stays without packets, as `ip nat translation` says.
-fn timeout(of: NatTimeouts, connection: &Connection) -> Duration {
+fn timeout(of: NatTimeouts, kernels: Kernels, connection: &Connection) -> Duration {
     const DNS: u16 = 53;
     let tuple = &connection.original;
     let is_dns =
@@ -349,8 +390,9 @@ fn timeout(of: NatTimeouts, connection: &Connection) -> Duration {
         protocol::TCP => of.tcp.unwrap_or(86_400),
         protocol::UDP if is_dns => of.dns.unwrap_or(60),
         protocol::UDP => of.udp.unwrap_or(300),
-        protocol::ICMP => of.icmp.unwrap_or(60),
-        _ => of.simple.unwrap_or(86_400),
+        // no line has set these
+        protocol::ICMP => kernels.icmp,
+        _ => kernels.other,
     };
     Duration::from_secs(seconds.into())
 }
@@ -377,14 +419,14 @@ impl Wanted {
 
     /// Whether a host's address of a pool is among them.
     pub(crate) fn takes(&self, held: &Held) -> bool {
-        let is = |(global, local): (Place, Place)| (global.address, local.address) == (held.global, held.local);
+        let is =
+            |(global, local): (Place, Place)| (global.address, local.address) == (held.global, held.local);
         self.takes_addresses() && self.inside.is_none_or(is)
     }
 
     /// All between an inside global and an inside local address.
     pub(crate) const fn between(global: Ipv4Addr, local: Ipv4Addr) -> Self {
-        let (global, local) =
-            (Place { address: global, port: None }, Place { address: local, port: None });
+        let (global, local) = (Place { address: global, port: None }, Place { address: local, port: None });
         Self { protocol: None, inside: Some((global, local)), outside: None }
     }
 
@@ -516,7 +558,7 @@ ip nat inside source static network 10.9.0.0 203.0.113.64 /26
     fn rows() -> Vec<Translation> {
         let config = hubward_config::parse(CONFIG).config;
         let address = |name: &str| (name == "GigabitEthernet0/0").then(|| Ipv4Addr::new(203, 0, 113, 2));
-        translations(&config, address, &listing().connections, &holdings())
+        translations(&config, address, &listing().connections, (&holdings(), Kernels::default()))
     }
 
     fn text(row: &Translation) -> String {
@@ -557,7 +599,7 @@ ip nat inside source static network 10.9.0.0 203.0.113.64 /26
         );
         let timeouts: Vec<_> =
             rows.iter().map(|row| row.timeout.map(|(of, left)| (of.as_secs(), left.as_secs()))).collect();
-        assert_eq!(timeouts[..3], [Some((86_400, 40)), Some((120, 110)), Some((86_400, 80_000))]);
+        assert_eq!(timeouts[..3], [Some((300, 40)), Some((120, 110)), Some((86_400, 80_000))]);
         assert_eq!(timeouts[7], Some((60, 20)), "DNS");
         assert_eq!(timeouts[8], Some((431_000, 431_000)), "the kernel keeps it longer");
         assert_eq!(timeouts[10], Some((60, 50)), "it has seen its end");
@@ -596,5 +638,7 @@ ip nat inside source static network 10.9.0.0 203.0.113.64 /26
         assert_eq!(peak.note(5, at(2)), (5, at(2)));
         assert_eq!(peak.note(5, at(3)), (5, at(2)));
         assert_eq!(peak.note(0, at(4)), (5, at(2)));
+        peak.clear();
+        assert_eq!(peak.note(2, at(5)), (2, at(5)));
     }
 }

@@ -262,6 +262,12 @@ impl Views {
         Arc::clone(&self.translations.misses)
     }
 
+    /// `clear ip nat statistics`
+    pub(crate) fn clear_nat_statistics(&self) {
+        self.translations.peak.clear();
+        self.translations.misses.clear();
+    }
+
     /// An order was carried out: readers from now on must see its result.
     pub(crate) fn ordered(&self) {
         self.orders.fetch_add(1, Ordering::Release);

@@ -82,6 +82,11 @@ fn pairs(hq: &Hubward) -> Result<Vec<String>> {
     Ok(rows.filter(|row| row.starts_with("---")).collect())
 }
 
+/// What `why packet` says, in one line.
+fn why(hq: &Hubward, packet: &str) -> Result<String> {
+    Ok(hq.exec(&format!("why packet {packet}"))?.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
 fn for_themselves(lab: &Lab) -> Result<()> {
     let net = Net::build(lab)?;
     hosts(&net)?;
@@ -89,7 +94,7 @@ fn for_themselves(lab: &Lab) -> Result<()> {
     let lan = Capture::named(lab, "lan", &net.lan, "eth0")?;
     let mut hq = start(lab, "hq", &net.hq, CONFIG, &[])?;
     let _web = Echo::start(&net.lan, 80)?;
-    let foretold = |from: Ipv4Addr| hq.exec(&format!("why packet {from} {UNPROTECTED} udp 9 from 7777"));
+    let foretold = |from: Ipv4Addr| why(&hq, &format!("{from} {UNPROTECTED} udp 9 from 7777"));
     ensure!(foretold(HQ_HOST)?.contains("translated to 198.51.100.3"), "{}", foretold(HQ_HOST)?);
     stays_shut(&net.inet, GLOBALS[0], 80)?;
 
@@ -113,14 +118,15 @@ fn for_themselves(lab: &Lab) -> Result<()> {
         std::thread::sleep(secs(1) / 2);
     }
     ensure!(seen(&wire, 502)?.is_empty(), "left: {:?}", seen(&wire, 502)?);
-    let failed = "%IPNAT-4-ADDR_ALLOC_FAILURE: Address allocation failed for 10.1.1.12, pool P might be exhausted";
+    let failed =
+        "%IPNAT-4-ADDR_ALLOC_FAILURE: Address allocation failed for 10.1.1.12, pool P might be exhausted";
     ensure!(hq.log().matches(failed).count() == 1, "{}", hq.log());
     let statistics = hq.exec("show ip nat statistics")?;
     ensure!(statistics.contains("total addresses 3, allocated 2 (66%), misses "), "{statistics}");
     ensure!(!statistics.contains("misses 0"), "{statistics}");
 
     // who has one is reached by it
-    let called = hq.exec(&format!("why packet {UNPROTECTED} {} tcp 80", GLOBALS[1]))?;
+    let called = why(&hq, &format!("{UNPROTECTED} {} tcp 80", GLOBALS[1]))?;
     ensure!(called.contains("10.1.1.11 has 198.51.100.4 of pool P"), "{called}");
     let mut talk = opens(&net.inet, GLOBALS[1], 80)?;
     talk.goes_on("a call from outside")?;

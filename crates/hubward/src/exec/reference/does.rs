@@ -18,6 +18,10 @@ pub(super) const EXEC: &[(&str, &str)] = &[
     ("clear crypto sa counters", "Resets the packet counters of IPsec SAs."),
     ("clear crypto session", "Deletes both phases' SAs of one peer, or of all, and notifies the peers."),
     ("clear ip access-list counters", "Resets the match counters of access lists."),
+    (
+        "clear ip nat statistics",
+        "Begins to count anew: the most translations, and hosts that got no address of a pool.",
+    ),
     ("clear ip nat translation", "Removes translations of addresses: all, or those of the addresses named."),
     ("clear ip nat translation inside", "Removes those of an inside address."),
     ("clear ip nat translation outside", "Removes those with an outside address."),

@@ -342,8 +342,8 @@ fn first_packet(tuple: &Tuple, here: &Here<'_>) -> Packet {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{names, noon};
     use super::super::one_to_one::Held;
+    use super::super::tests::{names, noon};
     use super::*;
     use std::time::Duration;
 
@@ -420,7 +420,8 @@ crypto map M 10 ipsec-isakmp
         };
         let of = |parsed| super::super::rules(parsed, here).translation;
         let (earlier, later) = (of(&before), of(&now));
-        let held = |local: [u8; 4], global: [u8; 4]| Held { local: local.into(), global: global.into(), left: None };
+        let held =
+            |local: [u8; 4], global: [u8; 4]| Held { local: local.into(), global: global.into(), left: None };
         let holdings = [("ONE".to_owned(), vec![held([10, 1, 4, 5], [198, 51, 100, 20])])].into();
         Judge::new(&now.config, here, &later, &earlier, &holdings).is_outdated(connection, leads, leads)
     }

@@ -62,7 +62,7 @@ pub(crate) struct Rules {
     pub(crate) logged: Vec<LoggedLine>,
     /// What of it is address translation.
     pub(crate) translation: Translation,
-    /// Pools whose addresses hosts have for themselves, as the reports of the kernel number them.
+    /// Pools whose addresses hosts have for themselves.
     pub(crate) pools: Vec<Pool>,
 }
 

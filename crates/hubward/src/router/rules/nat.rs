@@ -244,10 +244,7 @@ fn dynamic(
     let to = match &rule.to {
         NatTo::Interface(name) => site.address(name).map(to_address),
         NatTo::Pool(name) if rule.overload => pool(site.config, name).map(|pool| to_pool(site, pool)),
-        NatTo::Pool(name) => {
-            let place = pools.iter().position(|pool| pool.name == *name);
-            place.and_then(|place| Some(pools.get(place)?.to_global(place)))
-        }
+        NatTo::Pool(name) => pools.iter().find(|pool| pool.name == *name).map(Pool::to_global),
     };
     // what has no address to go by must not leave with its own
     chains.push(chain(&then, &to.unwrap_or_else(|| vec!["drop".into()])));

@@ -15,6 +15,8 @@ use std::time::Duration;
 pub(crate) const MAPS: &str = "pool_";
 /// The group of the kernel's log for hosts that have no address yet.
 pub(crate) const POOL_GROUP: u16 = 0x4858;
+/// What a report begins with; the mark of the pool follows.
+const PREFIX: &str = "hubward pool ";
 /// Hosts that are reported within a second.
 const REPORTED: usize = 4096;
 /// Addresses that are given from all pools together, and hosts that are noted as busy.
@@ -55,10 +57,14 @@ pub(crate) type Holdings = BTreeMap<String, Vec<Held>>;
 pub(crate) struct Exhausted;
 
 impl Pool {
+    /// What tells it from other pools in the table: its name may have characters that nftables refuses.
+    pub(crate) fn mark(&self) -> String {
+        let hash = |hash: u64, byte: u8| hash.wrapping_mul(257).wrapping_add(byte.into());
+        format!("{:x}", self.name.bytes().fold(0, hash))
+    }
+
     fn map(&self, what: &str) -> String {
-        // a name may have characters that nftables refuses
-        let hash = self.name.bytes().fold(0_u64, |hash, byte| hash.wrapping_mul(257).wrapping_add(byte.into()));
-        format!("{MAPS}{hash:x}_{what}")
+        format!("{MAPS}{}_{what}", self.mark())
     }
 
     /// The map from inside hosts to their addresses.
@@ -98,16 +104,16 @@ impl Pool {
         ]
     }
 
-    /// The rules for packets from inside that a rule selects; `place` is the pool's among all.
-    pub(super) fn to_global(&self, place: usize) -> Vec<String> {
+    /// The rules for packets from inside that a rule selects.
+    pub(super) fn to_global(&self) -> Vec<String> {
         let (map, busy, asking) = (self.outward(), self.busy(), self.asking());
         vec![
             // kernels before 6.5 cannot look whether a map has something
             format!("ip saddr @{busy} update @{busy} {{ ip saddr }}"),
             format!("snat to ip saddr map @{map}"),
             format!(
-                "ip saddr != @{asking} add @{asking} {{ ip saddr }} log prefix \"{}\" group {POOL_GROUP} snaplen 64 queue-threshold 1",
-                prefix(place)
+                "ip saddr != @{asking} add @{asking} {{ ip saddr }} log prefix \"{PREFIX}{}\" group {POOL_GROUP} snaplen 64 queue-threshold 1",
+                self.mark()
             ),
             "drop".to_owned(),
         ]
@@ -151,9 +157,8 @@ impl Pool {
             }
             let found = match self.matching {
                 None => all.find(|address| !taken.contains(address)),
-                Some(net) => Some(matched(net, local)).filter(|address| {
-                    self.may_give(local, *address) && !taken.contains(address)
-                }),
+                Some(net) => Some(matched(net, local))
+                    .filter(|address| self.may_give(local, *address) && !taken.contains(address)),
             };
             taken.extend(found);
             found.ok_or(Exhausted)
@@ -167,13 +172,9 @@ fn matched(net: Ipv4Net, local: Ipv4Addr) -> Ipv4Addr {
     Ipv4Addr::from(u32::from(net.network()) | u32::from(local) & u32::from(net.hostmask()))
 }
 
-fn prefix(place: usize) -> String {
-    format!("hubward pool {place}")
-}
-
-/// The place of the pool that a report is about.
-pub(crate) fn reported(text: &str) -> Option<usize> {
-    text.strip_prefix("hubward pool ")?.parse().ok()
+/// The mark of the pool that a report is about.
+pub(crate) fn reported(text: &str) -> Option<&str> {
+    text.strip_prefix(PREFIX)
 }
 
 /// The pools of a configuration. `own` are addresses of this router that do not stand in it.
@@ -200,7 +201,8 @@ pub(crate) fn pools(config: &Config, own: impl IntoIterator<Item = Ipv4Addr>) ->
     let used = config.nat.pools.iter().filter(|pool| names.contains(&pool.name) && !pool.ranges.is_empty());
     let made = used.map(|pool| {
         let net = |address| Ipv4Net::new(address, pool.prefix_length).map(|net| net.trunc()).ok();
-        let edges = pool.ranges.iter().filter_map(|(first, _)| net(*first)).filter(|net| net.prefix_len() < 31);
+        let edges =
+            pool.ranges.iter().filter_map(|(first, _)| net(*first)).filter(|net| net.prefix_len() < 31);
         let edges = edges.flat_map(|net| [net.network(), net.broadcast()]).map(|address| (address, address));
         let reserved = ranges::disjoint(reserved.iter().copied().chain(edges));
         Pool {
@@ -208,7 +210,8 @@ pub(crate) fn pools(config: &Config, own: impl IntoIterator<Item = Ipv4Addr>) ->
             free: without(&ranges::disjoint(pool.ranges.iter().copied()), &reserved),
             matching: pool.ranges.first().and_then(|(first, _)| net(*first)).filter(|_| pool.match_host),
             // which connections a route map would choose is not known of what comes from outside
-            from_outside: rules().any(|(name, which)| *name == pool.name && matches!(which, NatSelect::List(_))),
+            from_outside: rules()
+                .any(|(name, which)| *name == pool.name && matches!(which, NatSelect::List(_))),
             idle,
         }
     });
@@ -227,7 +230,9 @@ fn reserved(config: &Config) -> impl Iterator<Item = Range> {
         IpNet::V6(_) => None,
     });
     own.chain(config.nat.rules.iter().filter_map(move |rule| match rule {
-        NatRule::Static(StaticNat { what: StaticNatPair::Network { global, .. }, .. }) => Some(ranges::of(*global)),
+        NatRule::Static(StaticNat { what: StaticNatPair::Network { global, .. }, .. }) => {
+            Some(ranges::of(*global))
+        }
         NatRule::Static(StaticNat {
             what:
                 StaticNatPair::Host { global: NatGlobal::Address(global), .. }
@@ -327,7 +332,10 @@ ip nat inside source static tcp 10.1.1.9 80 198.51.100.6 80
         let names: Vec<_> = made.iter().map(|pool| (pool.name.as_str(), pool.lets_in())).collect();
         assert_eq!(names, [("P", true), ("Q", false)]);
         // the network, two of this router, two of static rules
-        assert_eq!(made[0].free, [(address(1), address(1)), (address(4), address(4)), (address(7), address(8))]);
+        assert_eq!(
+            made[0].free,
+            [(address(1), address(1)), (address(4), address(4)), (address(7), address(8))]
+        );
         let leased = of(CONFIG, &[address(7)]);
         assert_eq!(leased[0].free.last(), Some(&(address(8), address(8))));
         let all = "ip nat pool P 198.51.100.254 198.51.100.255 prefix-length 24\nip nat inside source list 1 pool P\n";
@@ -365,7 +373,10 @@ ip nat inside source static tcp 10.1.1.9 80 198.51.100.6 80
     #[test]
     fn an_address_stays_with_its_host_while_the_pool_has_it() {
         let there: Holdings = [
-            ("P".to_owned(), vec![held(host(5), address(1)), held(host(6), address(5)), held(host(7), address(8))]),
+            (
+                "P".to_owned(),
+                vec![held(host(5), address(1)), held(host(6), address(5)), held(host(7), address(8))],
+            ),
             ("Q".to_owned(), vec![held(host(7), address(8)), held(host(8), address(7))]),
             ("GONE".to_owned(), vec![held(host(9), address(4))]),
         ]
@@ -386,11 +397,5 @@ ip nat inside source static tcp 10.1.1.9 80 198.51.100.6 80
                         add element ip t pool_50_busy_86400 { 10.1.1.5 expires 60s, 198.51.100.1 expires 60s, 10.1.1.6 expires 1s, 198.51.100.4 expires 1s }\n";
         assert_eq!(text, expected);
         assert_eq!(elements("t", pool, &[]), "");
-    }
-
-    #[test]
-    fn a_report_names_its_pool() {
-        assert_eq!(reported(&prefix(7)), Some(7));
-        assert_eq!([reported("hubward 7"), reported("hubward pool x"), reported("")], [None; 3]);
     }
 }

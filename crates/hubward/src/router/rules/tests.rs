@@ -265,25 +265,35 @@ fn a_pool_without_overload_is_two_maps() {
     let has = |part: &str| assert!(made.text.contains(part), "{part} is not in\n{}", made.text);
     has("  map pool_50_out {\n    type ipv4_addr : ipv4_addr\n  }\n");
     has("  map pool_50_in {\n    type ipv4_addr : ipv4_addr\n  }\n");
-    has("  set pool_50_busy_600 {\n    type ipv4_addr\n    size 131072\n    flags dynamic,timeout\n    timeout 600s\n");
+    has(
+        "  set pool_50_busy_600 {\n    type ipv4_addr\n    size 131072\n    flags dynamic,timeout\n    timeout 600s\n",
+    );
     assert_eq!(
         rules_of(&made.text, "to_0"),
         [
             "ip saddr @pool_50_busy_600 update @pool_50_busy_600 { ip saddr }",
             "snat to ip saddr map @pool_50_out",
-            "ip saddr != @pool_50_asking add @pool_50_asking { ip saddr } log prefix \"hubward pool 0\" group 18520 snaplen 64 queue-threshold 1",
+            "ip saddr != @pool_50_asking add @pool_50_asking { ip saddr } log prefix \"hubward pool 50\" group 18520 snaplen 64 queue-threshold 1",
             "drop",
         ]
     );
     assert_eq!(
         rules_of(&made.text, "static_back"),
-        ["ip daddr @pool_50_busy_600 update @pool_50_busy_600 { ip daddr }", "dnat to ip daddr map @pool_50_in"]
+        [
+            "ip daddr @pool_50_busy_600 update @pool_50_busy_600 { ip daddr }",
+            "dnat to ip daddr map @pool_50_in"
+        ]
     );
     assert_eq!(made.pools.len(), 1);
     // a route map chooses packets from inside, and none from outside
-    let by_map = text.replace("list 1 pool", "route-map R pool") + "route-map R permit 10\n match ip address 1\n";
+    let by_map =
+        text.replace("list 1 pool", "route-map R pool") + "route-map R permit 10\n match ip address 1\n";
     let made = of(&by_map, noon(0));
-    assert!(made.text.contains("snat to ip saddr map @pool_50_out") && !made.text.contains("dnat"), "{}", made.text);
+    assert!(
+        made.text.contains("snat to ip saddr map @pool_50_out") && !made.text.contains("dnat to"),
+        "{}",
+        made.text
+    );
     // nothing has an address of a pool that is not there
     let none = of(&text.replace("ip nat pool P", "ip nat pool Q"), noon(0));
     assert_eq!(rules_of(&none.text, "to_0"), ["drop"]);

@@ -353,7 +353,9 @@ fn of_one_to_one(snapshot: &Snapshot, name: &str, packet: &Moving) -> (Translati
     let mut taken = there.values().flatten().map(|held| held.global).collect();
     match pool.give([host], &mut taken).first() {
         Some((_, Ok(global))) => {
-            let says = format!("{host} gets the next free address of pool {name} by its first packet: translated to {global}");
+            let says = format!(
+                "{host} gets the next free address of pool {name} by its first packet: translated to {global}"
+            );
             (to(Some(*global)), says)
         }
         _ => (Translation::Dropped, format!("pool {name} is exhausted: no address is free for {host}")),
