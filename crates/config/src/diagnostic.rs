@@ -56,6 +56,8 @@ pub enum Code {
     NatFirst,
     /// An access list with source and destination reversed, or one that selects the tunnel itself.
     Misdirected,
+    /// A network mask where a wildcard belongs.
+    Wildcard,
     /// A filter that keeps out the packets of the tunnels behind it.
     Starved,
     /// A crypto map on no interface, a dynamic map in no crypto map, or a translation without a side.
@@ -70,7 +72,7 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::Inert,
         Self::Unsupported,
         Self::Unenforced,
@@ -91,6 +93,7 @@ impl Code {
         Self::Overlap,
         Self::NatFirst,
         Self::Misdirected,
+        Self::Wildcard,
         Self::Starved,
         Self::Unapplied,
         Self::Unusable,
@@ -122,6 +125,7 @@ impl Code {
             Self::Overlap => "overlap",
             Self::NatFirst => "nat-first",
             Self::Misdirected => "misdirected",
+            Self::Wildcard => "wildcard",
             Self::Starved => "starved",
             Self::Unapplied => "unapplied",
             Self::Unusable => "unusable",

@@ -10,16 +10,20 @@ use crate::command::acl::said_by_ios;
 use crate::command::interface_range::members;
 use crate::command::table::{Lookup, lookup};
 use crate::command::{In, Mode};
+use crate::diagnostic::Code;
 use crate::document::Class;
 use crate::form::words;
 use crate::model::Config;
-use crate::parse::{Leaves, Said, Trace, TracedCommand, end_of, reach, read};
+use crate::parse::{Leaves, Said, Trace, TracedCommand, end_of, protocol_of_standard, reach, read};
 use crate::parsed::Numbers;
 use crate::source::{Pasted, is_do, pasted};
+use std::borrow::Cow;
 
 mod position;
+mod refusals;
 mod refused;
 mod sequence;
+mod slips;
 
 use position::{Opener, chain, entry_lines, joined, without_negation};
 
@@ -38,7 +42,7 @@ pub struct Change {
 }
 
 /// Why a line is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wrong {
     /// Something more must follow.
     Incomplete,
@@ -48,7 +52,7 @@ pub enum Wrong {
     Invalid(usize),
     /// The line is right, and what it sets cannot be set: IOS's own words, without the `% ` before
     /// them.
-    Said(&'static str),
+    Said(Cow<'static, str>),
 }
 
 /// Enters a line into the configuration `text`, in the mode of `position`. Raw text belongs to its
@@ -168,6 +172,12 @@ fn enter_one(text: &str, position: &Position, typed: &str) -> Result<Change, Wro
     let Some(trace) = traces.get(place).filter(|_| class != Some(Class::Unknown)) else {
         return Err(wrong(position, command, &reference, place));
     };
+    if let Some(wrong) = slips::slip(trace, command) {
+        return Err(wrong);
+    }
+    if let Some(said) = refusals::refused(trace, &traces, &parsed.config, &old) {
+        return Err(Wrong::Said(said.into()));
+    }
     let mut next = Position { openers: chain(&traces, trace.under), ..Position::default() };
     let modes: Vec<Mode> = next.openers.iter().map(|opener| opener.mode).collect();
     let leaves = Leaves::of(command.trim(), &modes) == Some(Leaves::AsCommand);
@@ -197,7 +207,7 @@ fn enter_one(text: &str, position: &Position, typed: &str) -> Result<Change, Wro
     if let Some(about) = sequence::about(spelled, within.as_ref()) {
         if means_the_same(&old, Config::eq) {
             return match about.refused(&parsed.config) {
-                Some(said) => Err(Wrong::Said(said)),
+                Some(said) => Err(Wrong::Said(said.into())),
                 None => Ok(Change { text: None, line: editor.repeated(), position: next }),
             };
         }
@@ -293,11 +303,14 @@ fn wrong(position: &Position, command: &str, reference: &[&str], place: usize) -
     let all = words(command);
     let (before, _) = without_negation(command);
     let given = if before.is_empty() { &all[..] } else { all.get(1..).unwrap_or_default() };
+    let offset = |column: u32| usize::try_from(column.saturating_sub(1)).unwrap_or(0);
+    if let Some((word, _)) = protocol_of_standard(given, position.mode()) {
+        return Wrong::Invalid(given.get(word).map_or(0, |word| offset(word.column)));
+    }
     let modes = position.mode().into_iter().filter(|mode| *mode != In::Global).chain([In::Global]);
     let found = modes.map(|mode| lookup(mode, given, !before.is_empty()));
     // of two that came as far, the mode's own
     let best = found.reduce(|own, global| if reach(&global) > reach(&own) { global } else { own });
-    let offset = |column: u32| usize::try_from(column.saturating_sub(1)).unwrap_or(0);
     match best {
         Some(Lookup::Incomplete { .. }) => Wrong::Incomplete,
         Some(Lookup::Ambiguous(_)) => Wrong::Ambiguous,
@@ -308,14 +321,22 @@ fn wrong(position: &Position, command: &str, reference: &[&str], place: usize) -
         // the command is known, and does not take its argument
         Some(Lookup::Command(..)) | None => {
             let (parsed, _) = read(&joined(reference, &[]), Numbers::Kept);
-            let remark =
-                parsed.diagnostics.iter().find(|remark| usize::try_from(remark.line) == Ok(place + 1));
-            let expected = remark.and_then(|remark| {
-                let problem = remark.message.strip_suffix(" is expected here")?;
-                problem.rsplit_once(": ").map(|(_, expected)| expected)
-            });
-            if let Some(said) = expected.and_then(said_by_ios) {
-                return Wrong::Said(said);
+            let remark = parsed
+                .diagnostics
+                .iter()
+                .find(|remark| usize::try_from(remark.line) == Ok(place + 1) && remark.code == Code::Invalid);
+            let problem = remark.and_then(|remark| remark.message.rsplit_once("` has no effect: "));
+            let problem = problem.map(|(_, problem)| problem);
+            let expected = problem.and_then(|problem| problem.split_once(" is expected here"));
+            match (expected, problem) {
+                (Some((expected, _)), _) => {
+                    if let Some(said) = said_by_ios(expected) {
+                        return Wrong::Said(said.into());
+                    }
+                }
+                // a sentence
+                (None, Some(problem)) => return Wrong::Said(problem.to_string().into()),
+                (None, None) => {}
             }
             let entry = reference.get(place).copied().unwrap_or_default();
             let moved = entry.len() - entry.trim_start().len();
@@ -367,6 +388,7 @@ impl<'a> Editor<'a> {
         let negated = name.len() != trace.spelled.trim().len();
         let folds = trace.command.as_ref().is_some_and(|command| command.folds);
         let heads = trace.command.as_ref().is_some_and(|command| command.heads);
+        let restricts = trace.command.as_ref().is_some_and(|command| command.restricts);
         let like: Vec<usize> = self.section().filter(|line| self.sets_the_same(*line)).collect();
         if spelled_default(trace) {
             return self.defaults(name, &like);
@@ -386,8 +408,8 @@ impl<'a> Editor<'a> {
             let each = of_row.iter().filter(|_| few).map(|line| self.without(&[*line]));
             // a setting that is back to its default needs no line, and neither does a removal of what
             // is not there; what has no effect shows nowhere else
-            let unchanged = folds.then(|| self.old.to_vec());
-            return match folds || heads || !gone.is_empty() {
+            let unchanged = (folds || restricts).then(|| self.old.to_vec());
+            return match folds || heads || restricts || !gone.is_empty() {
                 true => [without].into_iter().chain(each).chain(unchanged).chain([noted]).collect(),
                 false => vec![noted],
             };

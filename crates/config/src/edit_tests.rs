@@ -397,12 +397,12 @@ fn global_commands_typed_in_a_mode_are_global() {
 fn a_number_that_is_taken_is_answered_in_the_words_of_ios() {
     let mut typing = Typing::at("ip access-list extended A\n 10 permit ip any any\n");
     typing.line("ip access-list extended A").unwrap();
-    let taken = Err(Wrong::Said("Duplicate sequence number"));
+    let taken = Err(Wrong::Said("Duplicate sequence number".into()));
     assert_eq!(typing.line("10 deny tcp any any"), taken);
     assert_eq!(typing.line("  10 deny tcp any any"), taken);
     assert!(typing.line("10 permit ip any any").is_ok());
     typing.line("2147483647 deny udp any any").unwrap();
-    assert_eq!(typing.line("deny tcp any any"), Err(Wrong::Said("Exceeded maximum sequence number")));
+    assert_eq!(typing.line("deny tcp any any"), Err(Wrong::Said("Exceeded maximum sequence number".into())));
 }
 
 /// `interface range` writes the lines of each interface, and a global line typed in it is written

@@ -52,4 +52,6 @@ pub struct Problem {
     pub column: u32,
     /// What was expected.
     pub expected: String,
+    /// `expected` is a whole sentence: what IOS says of the line, without marking a word.
+    pub said: bool,
 }

@@ -65,10 +65,11 @@ impl<'a> Given<'a> {
     /// column is where the problem is.
     pub(crate) fn network(&self, address: &str, mask: &str) -> Result<IpNet, Problem> {
         let problem = self.problem(mask, "a network mask");
-        let (Some(address), Some(mask)) = (self.address(address), self.address(mask)) else {
+        let (Some(address), Some(netmask)) = (self.address(address), self.address(mask)) else {
             return Err(problem);
         };
-        IpNet::with_netmask(address.into(), mask.into()).map_err(|_| problem)
+        IpNet::with_netmask(address.into(), netmask.into())
+            .map_err(|_| self.no_mask(mask, netmask).unwrap_or(problem))
     }
 
     /// The length of a prefix: 24 for `/24`.
@@ -171,6 +172,19 @@ impl<'a> Given<'a> {
         self.problem_at(place, expected)
     }
 
+    /// The problem that is told by a sentence, as IOS says it.
+    pub(crate) fn said(&self, name: &str, sentence: String) -> Problem {
+        Problem { expected: sentence, said: true, ..self.problem(name, "") }
+    }
+
+    /// The problem that a mask is if it is a wildcard.
+    pub(crate) fn no_mask(&self, name: &str, mask: Ipv4Addr) -> Option<Problem> {
+        let meant = Ipv4Addr::from(!u32::from(mask));
+        ipnet::ipv4_mask_to_prefix(meant).ok()?;
+        let says = format!("{mask} is a wildcard, and a network mask belongs here: {meant}");
+        Some(self.said(name, says))
+    }
+
     /// The problem that a line is which ends too early, as only one with `no` can.
     pub(crate) fn missing(&self, expected: &str) -> Problem {
         self.problem_at(usize::MAX, expected)
@@ -180,7 +194,7 @@ impl<'a> Given<'a> {
     pub(crate) fn problem_at(&self, place: usize, expected: &str) -> Problem {
         let end = u32::try_from(self.line.trim_end().len() + 1).unwrap_or(u32::MAX);
         let column = self.typed.get(place).map_or(end, |word| word.column);
-        Problem { column, expected: expected.to_string() }
+        Problem { column, expected: expected.to_string(), said: false }
     }
 }
 

@@ -4,12 +4,13 @@ use crate::automaton::{Kind, Matched, Token, canonical};
 use crate::blocks::{Blocks, RawEnd};
 use crate::command::draft::Draft;
 use crate::command::says::Says;
-use crate::command::table::Lookup;
+use crate::command::table::{Lookup, is_family};
 use crate::command::{Action, Fate, Fold, In, Mode, Row, Sub};
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::document::{Class, Line};
 use crate::form::{Word, words};
 use crate::given::Given;
+use crate::model::AclKind;
 use crate::parsed::{Numbers, Parsed};
 use crate::placing::{Has, Open, Placed, opened, place};
 use crate::secret::{shown, shown_half_read, shown_unread};
@@ -66,6 +67,10 @@ pub(crate) struct TracedCommand {
     pub(crate) folds: bool,
     /// It opens a mode, here without effect; with `no` it takes one away.
     pub(crate) heads: bool,
+    /// It restricts, and is neither implemented nor a default that `no` may take away.
+    pub(crate) restricts: bool,
+    /// It is a family of commands, of which the words that follow are none that is known.
+    pub(crate) family: bool,
 }
 
 /// Reads a configuration.
@@ -478,9 +483,11 @@ fn command(
             }
             let folds = row.action.folds();
             let heads = matches!(row.action, Action::Opens(_));
+            let restricts = matches!(row.action, Action::Fate(Fate::Unenforced(_)));
+            let family = is_family(row);
             let negated = negation.is_some();
             let mode = around.kind().unwrap_or(row.mode);
-            trace.command = Some(TracedCommand { mode, matched, negated, folds, heads });
+            trace.command = Some(TracedCommand { mode, matched, negated, folds, heads, restricts, family });
         }
         Placed::Within(_, Has::Name(says)) | Placed::Global(Has::Name(says)) => {
             let shared = match around {
@@ -514,7 +521,7 @@ fn command(
                 Some(inner) if reach(&inner) >= reach(&outer) => inner,
                 _ => outer,
             };
-            let mut remark = misfit(&entered, &wrong);
+            let mut remark = misfit(&entered, around.kind(), &wrong);
             if heads {
                 remark.message.push_str("; neither have the lines under it");
             }
@@ -561,8 +568,39 @@ pub(crate) fn reach(lookup: &Lookup) -> usize {
     }
 }
 
+/// Whether a word would be an address if its numbers were not too great.
+fn is_beyond(word: &str) -> bool {
+    let numbers: Vec<Option<u32>> = word.split('.').map(|number| number.parse().ok()).collect();
+    numbers.len() == 4
+        && numbers.iter().all(Option::is_some)
+        && numbers.iter().flatten().any(|number| *number > 255)
+}
+
+/// The protocol that a line of a standard list names, and its place: `access-list 99 permit ip any
+/// any`. A list takes what is no address for the name of a host, and errs behind it. `within` is the
+/// mode of a line without the number of its list.
+pub(crate) fn protocol_of_standard<'w>(given: &[Word<'w>], within: Option<In>) -> Option<(usize, &'w str)> {
+    let text = |place: usize| given.get(place).map(|word| word.text);
+    let number = || text(1)?.parse().ok().and_then(AclKind::of_number);
+    let begins = |place: usize, keyword: &str| {
+        text(place).is_some_and(|word| word.len() > 2 && keyword.starts_with(&word.to_ascii_lowercase()))
+    };
+    let verb = match within {
+        Some(In::StandardAcl) if text(0)?.starts_with(|first: char| first.is_ascii_digit()) => 1,
+        Some(In::StandardAcl) => 0,
+        _ if begins(0, "access-list") && number() == Some(AclKind::Standard) => 2,
+        _ => return None,
+    };
+    let is_verb = begins(verb, "permit") || begins(verb, "deny");
+    let place = verb + 1;
+    let protocol = text(place).filter(|word| {
+        ["ip", "tcp", "udp", "icmp", "gre", "esp", "ahp"].iter().any(|known| word.eq_ignore_ascii_case(known))
+    })?;
+    (is_verb && given.len() > place + 1 && !begins(place + 1, "log")).then_some((place, protocol))
+}
+
 /// The diagnostic for a line that is not a command.
-fn misfit(entered: &Entered<'_>, lookup: &Lookup) -> Diagnostic {
+fn misfit(entered: &Entered<'_>, within: Option<In>, lookup: &Lookup) -> Diagnostic {
     let line = entered.line;
     let end = u32::try_from(line.trim_end().len() + 1).unwrap_or(u32::MAX);
     let column = |word: &usize| entered.given.get(*word).map_or(end, |word| word.column);
@@ -585,8 +623,16 @@ fn misfit(entered: &Entered<'_>, lookup: &Lookup) -> Diagnostic {
         message: format!("`{}` has no effect: {problem}", shown_half_read(line, column)),
         remedy: "correct the line".into(),
     };
+    if let Some((word, protocol)) = protocol_of_standard(entered.given, within) {
+        let problem = format!("a standard list has no protocol, and `{protocol}` is none of its addresses");
+        return invalid(column(&word), problem);
+    }
+    let is_address = |word: &usize| entered.given.get(*word).filter(|word| is_beyond(word.text));
     match lookup {
         Lookup::Incomplete { named: true, expected } => invalid(end, format!("{expected} is expected here")),
+        Lookup::Invalid { word, named: true, .. } if is_address(word).is_some() => {
+            invalid(column(word), "a number of an address is at most 255".into())
+        }
         Lookup::Invalid { word, named: true, expected } => {
             invalid(column(word), format!("{expected} is expected here"))
         }
@@ -642,16 +688,16 @@ fn run(
                 (Ok(()), None) => Class::Implemented,
                 (Ok(()), Some(fate)) => fated(parsed, fate, &Entered { negation: None, ..*entered }, false),
                 (Err(problem), _) => {
+                    let what = match problem.said {
+                        true => problem.expected,
+                        false => format!("{} is expected here", problem.expected),
+                    };
                     parsed.diagnostics.push(Diagnostic {
                         severity: Severity::Error,
                         code: Code::Invalid,
                         line: number,
                         column: problem.column,
-                        message: format!(
-                            "`{}` has no effect: {} is expected here",
-                            shown_half_read(line, problem.column),
-                            problem.expected
-                        ),
+                        message: format!("`{}` has no effect: {what}", shown_half_read(line, problem.column)),
                         remedy: "correct the line".into(),
                     });
                     Class::Unknown

@@ -228,7 +228,7 @@ const SHOWN: usize = 72;
 
 /// A line as messages show it: all its words before any secret, and only the first of a very long
 /// one.
-pub(crate) fn shown(line: &str) -> String {
+pub fn shown(line: &str) -> String {
     shortened(public_part(line))
 }
 

@@ -1,5 +1,7 @@
 //! Slips of the pen: words that are meant as others.
 
+use crate::model::AclKind;
+
 /// Slips that a name or keyword may have and still be told from others.
 const SLIPS: usize = 2;
 
@@ -41,6 +43,10 @@ pub(crate) fn meant<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) ->
             continue;
         }
         let slips = distance(&lower, &other.chars().collect::<Vec<_>>());
+        // a number is meant only as one of its kind, with one slip
+        if is_number(name) && (!is_number(candidate) || slips > 1 || kind(name) != kind(candidate)) {
+            continue;
+        }
         if slips * 2 >= lower.len() {
             continue;
         }
@@ -51,6 +57,15 @@ pub(crate) fn meant<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) ->
         }
     }
     best.filter(|_| is_clear).map(|(_, candidate)| candidate)
+}
+
+fn is_number(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|digit| digit.is_ascii_digit())
+}
+
+/// Which access lists have a number.
+fn kind(number: &str) -> Option<AclKind> {
+    number.parse().ok().and_then(AclKind::of_number)
 }
 
 /// The question that a message ends with: ` (did you mean NAME?)`, or nothing.
@@ -121,6 +136,13 @@ mod tests {
             ("BRANCH-1", &["BRANCH-2", "BRANCH-2"], Some("BRANCH-2")),
             ("101", &["102"], Some("102")),
             ("10", &["11"], None),
+            // a list of another kind, or of another number altogether
+            ("150", &["10"], None),
+            ("150", &["199"], None),
+            ("199", &["1999"], None),
+            ("1150", &["150"], None),
+            ("150", &["105", "10"], Some("105")),
+            ("101", &["110", "11"], Some("110")),
             ("A", &["B"], None),
             ("AB", &["CD"], None),
             ("nothing", &["alike"], None),

@@ -33,26 +33,26 @@ pub(crate) fn marks(one: &RouteSet) -> Option<&str> {
     MARKS.iter().any(|words| begins(words)).then_some(text)
 }
 
-/// Why it is not known which packets address translation by a route map concerns.
+/// Why it is not known which packets address translation by a route map concerns: of all its entries.
 fn of_translation(map: &RouteMap) -> Option<String> {
-    map.entries.iter().find_map(|entry| {
-        entry.matches.iter().find_map(|one| match one {
+    all(map.entries.iter().flat_map(|entry| {
+        entry.matches.iter().filter_map(|one| match one {
             RouteMatch::Other(text) => Some(says(map, entry, "match", text)),
             _ => None,
         })
-    })
+    }))
 }
 
-/// Why policy routing by a route map is not what it says.
+/// Why policy routing by a route map is not what it says: of all its entries.
 fn of_routing(map: &RouteMap) -> Option<String> {
-    map.entries.iter().find_map(|entry| {
-        let unknown = entry.matches.iter().find_map(|one| match one {
+    all(map.entries.iter().flat_map(|entry| {
+        let unknown = entry.matches.iter().filter_map(|one| match one {
             RouteMatch::Address(_) | RouteMatch::Length(..) => None,
             RouteMatch::Interface(names) => Some(format!("interface {}", names.join(" "))),
             RouteMatch::NextHop(lists) => Some(format!("ip next-hop {}", lists.join(" "))),
             RouteMatch::Other(text) => Some(text.clone()),
         });
-        let sets = entry.sets.iter().filter(|_| entry.permit).find_map(|one| match one {
+        let sets = entry.sets.iter().filter(|_| entry.permit).filter_map(|one| match one {
             // `set vrf` is told where it stands
             RouteSet::Other(text) if marks(one).is_none() && !text.starts_with("vrf ") => Some(text.clone()),
             // packets would come in again by it
@@ -60,9 +60,24 @@ fn of_routing(map: &RouteMap) -> Option<String> {
             RouteSet::DefaultInterface(names) => loops(names).map(|name| format!("default interface {name}")),
             _ => None,
         });
-        let unknown = unknown.map(|text| says(map, entry, "match", &text));
-        unknown.or_else(|| sets.map(|text| says(map, entry, "set", &text)))
-    })
+        // what an entry denies is routed as ever, unless it is not known what that is
+        let unknown = unknown.map(move |text| says(map, entry, "match", &text));
+        unknown.chain(sets.map(move |text| says(map, entry, "set", &text)))
+    }))
+}
+
+/// Entries of a route map that a message names.
+const NAMED: usize = 8;
+
+fn all(reasons: impl Iterator<Item = String>) -> Option<String> {
+    let reasons: Vec<String> = reasons.collect();
+    let more = reasons.len().saturating_sub(NAMED);
+    let named = reasons.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join("; ");
+    match (reasons.is_empty(), more) {
+        (true, _) => None,
+        (false, 0) => Some(named),
+        (false, more) => Some(format!("{named}; and {more} more")),
+    }
 }
 
 fn loops(names: &[String]) -> Option<&String> {
@@ -209,6 +224,18 @@ mod tests {
     }
 
     #[test]
+    fn every_entry_that_is_not_understood_is_named() {
+        let map = "route-map R permit 10\n match tag 5\nroute-map R permit 20\n match ip address 1\n\
+                   route-map R permit 30\n match metric 7\n set ip next-hop recursive 10.1.1.1\n";
+        let nat = stops(&format!("ip nat inside source route-map R interface FastEthernet0/0\n{map}"));
+        assert!(nat[0].1.contains("entry 10 ") && nat[0].1.contains("entry 30 "), "{nat:?}");
+        let policy = stops(&format!("ip local policy route-map R\n{map}"));
+        for words in ["`match tag 5`", "`match metric 7`", "`set ip next-hop recursive 10.1.1.1`"] {
+            assert!(policy[0].1.contains(words), "{policy:?}");
+        }
+    }
+
+    #[test]
     fn a_route_map_that_nothing_here_uses_is_told() {
         let map = "route-map R permit 10\n match ip address 1\n set ip next-hop 10.1.1.1\n";
         let told = |text: &str| {
@@ -217,7 +244,8 @@ mod tests {
             told.map(|told| (told.line, told.code)).collect::<Vec<_>>()
         };
         assert_eq!(told(map), [(1, Code::Inert)]);
-        assert_eq!(told(&format!("{map}interface FastEthernet0/0\n ip policy route-map R\n")), []);
+        let lan = "interface FastEthernet0/0\n ip address 10.1.1.2 255.255.255.0\n ip policy route-map R\n";
+        assert_eq!(told(&format!("{map}{lan}")), []);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! router would print.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use hubward_config::edit::{Position, RawEnd, enter};
+use hubward_config::edit::{Position, RawEnd, Wrong, enter};
 use hubward_config::parse;
 
 /// A session in configuration mode.
@@ -178,5 +178,212 @@ fn a_removal_of_what_is_not_there_leaves_no_line() {
         console.position = console.position.after_refused(line);
         assert!(console.line("ip mtu 1300"), "{line}");
         assert_eq!(console.text, text.replace("1400", "1300"), "{line}");
+    }
+}
+
+/// What becomes of a line in a mode, and of the text: the error with what its caret is under.
+fn typed(text: &str, opener: &str, line: &str) -> Result<String, String> {
+    let mut console = Console::at(text);
+    assert!(opener.is_empty() || console.line(opener), "{opener}");
+    match enter(&console.text, &console.position, line) {
+        Ok(change) => Ok(change.text.unwrap_or(console.text)),
+        Err(Wrong::Invalid(place)) => Err(format!("^{}", &line[place..])),
+        Err(Wrong::Said(said)) => Err(format!("% {said}")),
+        Err(Wrong::Incomplete) => Err("% Incomplete".into()),
+        Err(Wrong::Ambiguous) => Err("% Ambiguous".into()),
+    }
+}
+
+const LANS: &str = "interface FastEthernet0/0\n ip address 10.1.1.1 255.255.255.0\n ip address 10.8.1.1 255.255.255.0 secondary\ninterface FastEthernet0/1\n";
+
+/// IOS takes no address of a network that another interface has.
+#[test]
+fn an_address_that_overlaps_another_interface_is_refused_as_ios_does() {
+    let other = "interface FastEthernet0/1";
+    for (line, overlaps) in [
+        ("ip address 10.1.1.2 255.255.255.0", Some("10.1.1.0")),
+        ("ip address 10.1.1.9 255.255.255.255", Some("10.1.1.9")),
+        ("ip address 10.0.0.1 255.0.0.0", Some("10.0.0.0")),
+        ("ip address 10.8.1.2 255.255.255.0", Some("10.8.1.0")),
+        ("ip address 10.2.1.2 255.255.255.0", None),
+        ("no ip address 10.1.1.2 255.255.255.0", None),
+        ("ip address dhcp", None),
+    ] {
+        let says = overlaps.map(|net| format!("% {net} overlaps with FastEthernet0/0"));
+        let refused = match line.starts_with("no ") {
+            true => None,
+            false => typed(LANS, other, line).err(),
+        };
+        assert_eq!(refused, says, "{line}");
+    }
+    // of interfaces that are shut, when they come up
+    let shut = format!("{LANS} ip address 10.1.1.2 255.255.255.0\n shutdown\n");
+    let parsed = typed(&format!("{LANS} shutdown\n"), other, "ip address 10.1.1.2 255.255.255.0");
+    assert!(parsed.is_ok(), "{parsed:?}");
+    let up = typed(&shut, other, "no shutdown");
+    assert_eq!(up.unwrap_err(), "% 10.1.1.0 overlaps with FastEthernet0/0");
+    assert!(typed(&shut, "interface FastEthernet0/0", "ip address 10.1.1.3 255.255.255.0").is_ok());
+    // a second address of its own network is a secondary one
+    assert!(typed(LANS, "interface FastEthernet0/0", "ip address 10.1.1.7 255.255.255.0 secondary").is_ok());
+}
+
+#[test]
+fn a_network_is_no_address_of_an_interface() {
+    for (line, refused) in [
+        ("ip address 10.5.1.0 255.255.255.0", Some("% Bad mask /24 for address 10.5.1.0")),
+        ("ip address 10.5.1.255 255.255.255.0", Some("% Bad mask /24 for address 10.5.1.255")),
+        ("ip address 10.5.1.4 255.255.255.252", Some("% Bad mask /30 for address 10.5.1.4")),
+        ("ip address 10.5.1.4 255.255.255.254", None),
+        ("ip address 10.5.1.5 255.255.255.254", None),
+        ("ip address 10.5.1.4 255.255.255.255", None),
+        (
+            "ip address 10.5.1.4 0.0.0.255",
+            Some("% 0.0.0.255 is a wildcard, and a network mask belongs here: 255.255.255.0"),
+        ),
+    ] {
+        let done = typed(LANS, "interface FastEthernet0/1", line);
+        assert_eq!(done.err().as_deref(), refused, "{line}");
+        let told = parse(&format!("interface FastEthernet0/1\n {line}\n")).diagnostics;
+        let says = refused.map(|refused| refused.trim_start_matches("% "));
+        assert_eq!(
+            told.iter().any(|told| says.is_some_and(|says| told.message.contains(says))),
+            says.is_some()
+        );
+    }
+}
+
+#[test]
+fn a_wildcard_in_the_place_of_a_mask_is_refused_with_the_mask() {
+    for (opener, line) in [
+        ("", "ip route 10.2.0.0 0.0.255.255 10.1.1.9"),
+        ("object-group network G", "10.2.0.0 0.0.255.255"),
+        ("", "ip nat pool P 10.2.0.1 10.2.0.9 netmask 0.0.255.255"),
+        ("", "ip nat inside source static network 10.2.0.0 10.3.0.0 0.0.255.255"),
+    ] {
+        let refused = typed(LANS, opener, line).unwrap_err();
+        assert!(refused.ends_with("a network mask belongs here: 255.255.0.0"), "{line}: {refused}");
+    }
+}
+
+#[test]
+fn a_removal_of_a_filter_needs_its_direction() {
+    let text = "interface FastEthernet0/0\n ip access-group A out\n";
+    let opener = "interface FastEthernet0/0";
+    assert_eq!(typed(text, opener, "no ip access-group A").unwrap_err(), "% Incomplete");
+    assert_eq!(typed(text, opener, "no ip access-group A out").unwrap(), "interface FastEthernet0/0\n");
+}
+
+#[test]
+fn a_static_translation_that_contradicts_another_is_refused_as_ios_does() {
+    let text = "ip nat inside source static 10.1.0.9 203.0.113.3\n\
+                ip nat inside source static tcp 10.1.0.5 80 203.0.113.4 80\n";
+    let host = Some("% similar static entry (10.1.0.9 -> 203.0.113.3) already exists");
+    let port = Some("% similar static entry (10.1.0.5:80 -> 203.0.113.4:80) already exists");
+    for (line, refused) in [
+        ("10.1.0.10 203.0.113.3", host),
+        ("10.1.0.9 203.0.113.8", host),
+        ("10.1.0.9 203.0.113.8 extendable", None),
+        ("10.1.0.9 203.0.113.3", None),
+        ("10.1.0.9 203.0.113.3 extendable", None),
+        ("10.1.0.9 203.0.113.33", host),
+        ("tcp 10.1.0.6 80 203.0.113.4 80", port),
+        ("tcp 10.1.0.6 80 203.0.113.4 81", None),
+        ("udp 10.1.0.6 80 203.0.113.4 80", None),
+    ] {
+        let done = typed(text, "", &format!("ip nat inside source static {line}"));
+        assert_eq!(done.err().as_deref(), refused, "{line}");
+    }
+    let gone = typed(text, "", "no ip nat inside source static 10.1.0.77 203.0.113.3");
+    assert_eq!(gone.unwrap_err(), "% Translation not found");
+    let gone = typed(text, "", "no ip nat inside source static 10.1.0.9 203.0.113.3").unwrap();
+    assert!(!gone.contains("10.1.0.9"), "{gone}");
+}
+
+/// The caret is under the word that is wrong, whatever else is said of the line.
+#[test]
+fn a_caret_is_under_the_wrong_word() {
+    let text = "hostname A\nip access-list extended X\n permit ip any any\ninterface FastEthernet0/0\n ip access-group X in\n\
+                 ip nat inside\ninterface FastEthernet0/1\n ip nat outside\nroute-map R permit 10\n";
+    let list = "ip access-list extended X";
+    for (opener, line, caret) in [
+        (list, "10 permit tcp any any", "% Duplicate sequence number"),
+        (list, "permit tcp any any eq htps", "^htps"),
+        (list, "permit tcp any host 300.1.1.1", "^300.1.1.1"),
+        (list, "permit ip 300.1.1.1 0.0.0.255 any", "^300.1.1.1 0.0.0.255 any"),
+        ("ip access-list standard S", "permit ip any any", "^ip any any"),
+        ("ip access-list standard S", "20 permit tcp any any", "^tcp any any"),
+        ("", "access-list 99 permit ip any any", "^ip any any"),
+        ("", "access-list 1300 deny udp 10.1.1.0 0.0.0.255 any", "^udp 10.1.1.0 0.0.0.255 any"),
+        (
+            "",
+            "ip nat insde source list 10 interface FastEthernet0/0",
+            "^insde source list 10 interface FastEthernet0/0",
+        ),
+        (
+            "",
+            "ip nat inside sorce list 10 interface FastEthernet0/0",
+            "^sorce list 10 interface FastEthernet0/0",
+        ),
+        ("", "ip nat inside source lst 10 interface FastEthernet0/0", "^lst 10 interface FastEthernet0/0"),
+        ("", "ip nat inside source list 10 intrface FastEthernet0/0", "^intrface FastEthernet0/0"),
+        ("", "ip nat inside source list 10 interface FastEthernet0/0 overlod", "^overlod"),
+        ("", "ip nat inside source list 10", "% Incomplete"),
+        ("", "ip nat inside source static 10.1.0.9 300.0.113.3", "^300.0.113.3"),
+        (
+            "",
+            "ip nat pol P 10.1.1.1 10.1.1.2 netmask 255.255.255.0",
+            "^pol P 10.1.1.1 10.1.1.2 netmask 255.255.255.0",
+        ),
+        ("interface FastEthernet0/0", "ip nat insde", "^insde"),
+        ("route-map R permit 10", "match ip adress 1", "^adress 1"),
+        ("route-map R permit 10", "set ip next-hop 300.1.1.1", "^300.1.1.1"),
+        ("route-map R permit 10", "match ip address", "% Incomplete"),
+    ] {
+        assert_eq!(typed(text, opener, line).err().as_deref(), Some(caret), "{opener}: {line}");
+    }
+    // a host may be called as it likes, and routing's lines are kept
+    for (opener, line) in [
+        ("", "access-list 99 permit tcp"),
+        ("", "access-list 99 permit ip log"),
+        ("", "access-list 99 permit host ip"),
+        ("route-map R permit 10", "match tag 5"),
+        ("route-map R permit 10", "set metric 5"),
+        ("", "ip nat log translations syslog"),
+        ("", "no ip nat bogus"),
+    ] {
+        assert!(typed(text, opener, line).is_ok(), "{line}: {:?}", typed(text, opener, line));
+    }
+}
+
+/// The reason names what is wrong, and what was meant.
+#[test]
+fn a_reason_says_what_is_wrong_and_what_was_meant() {
+    for (text, says) in [
+        ("access-list 101 permit tcp any any eq htps\n", "a port (did you mean 443, https?)"),
+        ("access-list 101 permit tcp any any eq https\n", "a port (did you mean 443, https?)"),
+        ("access-list 101 permit tcp any any eq telent\n", "a port (did you mean telnet?)"),
+        ("access-list 99 permit ip any any\n", "a standard list has no protocol"),
+        ("ip access-list standard S\n permit tcp any any\n", "a standard list has no protocol"),
+        ("interface FastEthernet0/0\n ip address 300.1.1.1 255.255.255.0\n", "at most 255"),
+        ("access-list 101 permit ip 10.1.1.0 0.0.0.256 any\n", "at most 255"),
+        ("ip nat insde source list 1 interface FastEthernet0/0\n", "did you mean `ip nat inside source"),
+    ] {
+        let told = parse(&format!("{text}interface FastEthernet0/1\n ip nat inside\n")).diagnostics;
+        assert!(told.iter().any(|told| told.message.contains(says)), "{text}: {told:?}");
+    }
+}
+
+/// What IOS limits by number needs the number, and `no` does not.
+#[test]
+fn limits_of_a_group_need_a_value_and_their_removal_none() {
+    let group = "crypto isakmp client configuration group G";
+    let with = |lines: &str| format!("{group}\n key k\n{lines}");
+    for word in ["max-logins", "max-users", "access-restrict"] {
+        assert_eq!(typed(&with(""), group, word).unwrap_err(), "% Incomplete", "{word}");
+        let line = format!(" {word} 5\n");
+        assert_eq!(typed(&with(&line), group, &format!("no {word}")).unwrap(), with(""), "{word}");
+        assert_eq!(typed(&with(""), group, &format!("no {word}")).unwrap(), with(""), "{word}");
+        let taken = parse(&with(&format!("{line} no {word}\n")));
+        assert!(hubward_config::unenforced(&taken).is_empty(), "{word}");
     }
 }

@@ -181,12 +181,24 @@ impl Choices {
                 "tunnel interfaces and templates do not exist here, and no link can replace one".to_string()
             } else if self.mapped.iter().take(place).any(|before| before == name) {
                 "it is mapped already".to_string()
+            } else if let Some((link, other)) = self.taken(place) {
+                format!("the link {link} is that of {other} already")
             } else {
                 continue;
             };
             return Err(WrongUse(format!("{given_at}{name}=…: {why}")));
         }
         Ok(())
+    }
+
+    /// A link of the mapping at a place that an earlier one gives to another interface.
+    fn taken(&self, place: usize) -> Option<(String, String)> {
+        let (_, own) = pair_of(self.given.get(place)?).ok()?;
+        let earlier = self.given.iter().take(place).filter_map(|pair| pair_of(pair).ok());
+        earlier.into_iter().find_map(|(other, links)| {
+            let link = links.into_iter().find(|link| own.contains(link))?;
+            Some((link, other))
+        })
     }
 
     /// Judges a configuration, as it was read.
@@ -472,12 +484,17 @@ mod tests {
                 "{wrong}"
             );
         }
-        let config = hubward_config::parse("interface FastEthernet0/0\ninterface Tunnel1\n").config;
+        let config =
+            hubward_config::parse("interface FastEthernet0/0\ninterface Tunnel1\ninterface Vlan1\n").config;
         for (given, fits) in [
             (&["Fa0/0=eth0"][..], true),
             (&["FastEthernet9/9=eth0"], false),
             (&["Tunnel1=eth0"], false),
             (&["Fa0/0=eth0", "fa0/0=eth1"], false),
+            // one link for two interfaces
+            (&["Fa0/0=eth0", "Vlan1=eth0"], false),
+            (&["Vlan1=eth1,eth0", "Fa0/0=eth0"], false),
+            (&["Vlan1=eth1,eth2", "Fa0/0=eth0"], true),
         ] {
             let map = given.iter().map(|pair| (*pair).to_string()).collect();
             let choices = Choices::of(&Options { map, ..Options::default() }).unwrap();

@@ -23,9 +23,10 @@ pub const RANGE: u32 = 100;
 pub const POLICY_MASK: u32 = 0x0ff0_0000;
 /// Where these bits begin.
 pub const POLICY_SHIFT: u32 = 20;
-/// The priority of the rules that lead packets of a decision to what is captured of them; that of the
-/// rules that lead them its way follows. Both come before the rules that capture everything else.
-pub const POLICY_PRIORITY: u32 = 11_090;
+/// The priority of the rule by which Hubward's own packets pass by what is captured of decisions. That of
+/// the rules that lead packets of a decision to what is captured of them follows, and then that of the
+/// rules that lead them its way. All come before the rules that capture everything else.
+pub const POLICY_PRIORITY: u32 = 11_089;
 /// The routing tables with the ways of decisions: this one and the decision's number.
 pub const POLICY_TABLE: u32 = 11_200;
 /// The routing tables with what is captured of decisions: this one and the decision's number.

@@ -7,6 +7,7 @@ pub mod elements;
 pub mod objects;
 
 use crate::error::Error;
+use crate::marks::POLICY_MASK;
 use crate::netlink::{Attributes, CREATE, Message, Netlink, text_of};
 use ipnet::Ipv4Net;
 use std::net::Ipv4Addr;
@@ -146,7 +147,8 @@ pub enum Test {
     LeavesBy(String),
     /// It leaves by an interface whose name has this prefix.
     LeavesByPrefix(String),
-    /// It has exactly this firewall mark.
+    /// It has exactly this firewall mark in all bits but those of policy routing, which belong to the
+    /// packet's way and say nothing of what it is ([`POLICY_MASK`]).
     Mark(u32),
     /// The kernel is going to protect it by IPsec.
     Ipsec,
@@ -458,7 +460,9 @@ impl Message {
             Test::LeavesByPrefix(start) => {
                 self.meta(7).compare(0, start.as_bytes().get(..NAME).unwrap_or(start.as_bytes()))
             }
-            Test::Mark(mark) => self.meta(3).compare(0, &mark.to_ne_bytes()),
+            Test::Mark(mark) => {
+                self.meta(3).mask(&(!POLICY_MASK).to_ne_bytes()).compare(0, &mark.to_ne_bytes())
+            }
             Test::Ipsec => self.expression("rt", |route| route.big(1, REGISTER).big(2, 4)).compare(0, &[1]),
             Test::Protocol(protocol) => self.meta(16).compare(0, &[*protocol]),
             Test::Source(address, mask) => self.address_test(12, *address, *mask),

@@ -7,7 +7,7 @@
 
 use crate::error::{Context, Error};
 use crate::marks::{CAPTURE_MASK, FWMARK, INTERFACE_PREFIX, Made, PROTOCOL, RANGE, RULE_PRIORITY, TABLE};
-use crate::marks::{POLICY_PRIORITY, is_policy_table};
+use crate::marks::{POLICY_MASK, POLICY_PRIORITY, is_policy_table};
 use crate::netlink::Netlink;
 use crate::rule::{Action, Family, Rule};
 use crate::sysctl::{self, Setting};
@@ -57,12 +57,31 @@ pub fn capture_rule(family: Family) -> Rule {
     Rule { mark: Some((FWMARK, CAPTURE_MASK)), invert: true, ..Rule::new(family, RULE_PRIORITY, TABLE) }
 }
 
-/// Whether a rule leads the packets of a decision of policy routing. Kernels before 4.17 do not keep
-/// the protocol of a rule.
+/// The rule by which packets that have [`FWMARK`] or [`crate::marks::CLEAR_MARK`] pass by what is
+/// captured of the decisions of policy routing.
+pub fn policy_exemption() -> Rule {
+    Rule {
+        mark: Some((FWMARK, CAPTURE_MASK)),
+        action: Action::Goto(POLICY_PRIORITY + 2),
+        ..Rule::new(Family::V4, POLICY_PRIORITY, 0)
+    }
+}
+
+/// A rule that leads the packets of a decision to what is captured of them.
+pub fn policy_capture(mark: u32, table: u32) -> Rule {
+    Rule { mark: Some((mark, POLICY_MASK)), ..Rule::new(Family::V4, POLICY_PRIORITY + 1, table) }
+}
+
+/// A rule that leads the packets of a decision its way.
+pub fn policy_way(mark: u32, table: u32) -> Rule {
+    Rule { mark: Some((mark, POLICY_MASK)), ..Rule::new(Family::V4, POLICY_PRIORITY + 2, table) }
+}
+
+/// Whether a rule belongs to policy routing. Kernels before 4.17 do not keep the protocol of a rule.
 fn is_of_policy(rule: &Rule) -> bool {
-    (POLICY_PRIORITY..POLICY_PRIORITY + 2).contains(&rule.priority)
-        && is_policy_table(rule.table)
-        && matches!(rule.protocol, PROTOCOL | 0)
+    let exempts = rule.action == policy_exemption().action && rule.priority == POLICY_PRIORITY;
+    let leads = (POLICY_PRIORITY + 1..POLICY_PRIORITY + 3).contains(&rule.priority);
+    (exempts || leads && is_policy_table(rule.table)) && matches!(rule.protocol, PROTOCOL | 0)
 }
 
 /// What [`sweep`] removed, for the log: one line each.

@@ -1,11 +1,21 @@
 //! What a change of the configuration would take from tunnels in use.
 
-use super::names::{Reference, references};
-use crate::model::{Config, EntryTerms};
+use super::crossed::selecting;
+use super::names::{NAT, Reference, references};
+use crate::model::{
+    Addressing, Config, EntryTerms, Interface, NatGlobal, NatRule, NatSelect, NatTo, RouteMap, RouteMapEntry,
+    RouteMatch, StaticNatPair,
+};
+use crate::policy_routing::{self, NULL, Way, ways};
+use crate::verdict::defined::{ACCESS_LIST, ROUTE_MAP};
+use crate::verdict::{Flow, selected};
+use std::net::{IpAddr, Ipv4Addr};
 
-/// The names that a tunnel in use needs, that a new configuration does not define, and that were
+/// The names that something in use needs, that a new configuration does not define, and that were
 /// defined in the old one: such a change would end tunnels by accident. A filter of an interface
-/// may lose its list: until there is one again every packet passes, as on IOS.
+/// may lose its list: until there is one again every packet passes, as on IOS. Address translation
+/// and policy routing may lose theirs, so that a list may be removed and pasted anew, unless packets
+/// would leave in clear that the old configuration protects or drops.
 pub fn lost(old: &Config, new: &Config) -> Vec<Reference> {
     let before = references(old);
     let was_whole = |lost: &Reference| {
@@ -13,7 +23,113 @@ pub fn lost(old: &Config, new: &Config) -> Vec<Reference> {
         same().next().is_some() && same().all(|known| known.exists)
     };
     let is_lost = |one: &Reference| !one.exists && one.in_use && !one.is_filter() && was_whole(one);
-    references(new).into_iter().filter(is_lost).collect()
+    references(new).into_iter().filter(is_lost).filter(|one| opens(old, one)).collect()
+}
+
+/// Whether packets that a configuration protects or drops would leave in clear without what a
+/// reference names. What translates or routes by a name that is gone concerns no packet.
+fn opens(old: &Config, lost: &Reference) -> bool {
+    match lost.what {
+        ACCESS_LIST | ROUTE_MAP if lost.owner == NAT => {
+            let named = |rule: &&NatRule| match rule {
+                NatRule::Dynamic(rule) => match &rule.which {
+                    NatSelect::List(name) => lost.what == ACCESS_LIST && *name == lost.name,
+                    NatSelect::RouteMap(name) => lost.what == ROUTE_MAP && *name == lost.name,
+                },
+                NatRule::Static(rule) => {
+                    lost.what == ROUTE_MAP && rule.route_map.as_ref() == Some(&lost.name)
+                }
+            };
+            old.nat.rules.iter().filter(named).any(|rule| leads_into_tunnel(old, rule))
+        }
+        // of `ip policy` and `ip local policy`
+        ROUTE_MAP => {
+            let map = old.route_maps.iter().find(|map| map.name == lost.name);
+            map.is_some_and(|map| map.entries.iter().any(|entry| holds(old, entry)))
+        }
+        ACCESS_LIST => {
+            let of_map = |(map, entry): (&RouteMap, &RouteMapEntry)| {
+                format!("route-map {} {}", map.name, entry.sequence) == lost.owner && names(entry, &lost.name)
+            };
+            let mut entries =
+                old.route_maps.iter().flat_map(|map| map.entries.iter().map(move |entry| (map, entry)));
+            let Some((map, entry)) = entries.find(|one| of_map(*one)) else { return true };
+            let is_routed = policy_routing::names(old).contains(map.name.as_str());
+            let selects = |rule: &&NatRule| match rule {
+                NatRule::Dynamic(rule) => rule.which == NatSelect::RouteMap(map.name.clone()),
+                NatRule::Static(rule) => rule.route_map.as_ref() == Some(&map.name),
+            };
+            // what an entry excepts, the ones behind it concern
+            !entry.permit
+                || is_routed && (ways(entry).is_empty() || holds(old, entry))
+                || old.nat.rules.iter().filter(selects).any(|rule| leads_into_tunnel(old, rule))
+        }
+        _ => true,
+    }
+}
+
+fn names(entry: &RouteMapEntry, list: &String) -> bool {
+    entry.matches.iter().any(|one| match one {
+        RouteMatch::Address(lists) | RouteMatch::NextHop(lists) => lists.contains(list),
+        RouteMatch::Length(..) | RouteMatch::Interface(_) | RouteMatch::Other(_) => false,
+    })
+}
+
+/// Whether a crypto map selects packets by the addresses that a rule gives them.
+fn leads_into_tunnel(config: &Config, rule: &NatRule) -> bool {
+    let of_interface = |name: &String| {
+        let interface = config.interfaces.iter().find(|interface| interface.name == *name);
+        interface.map(nets).unwrap_or_default().into_iter().map(|net| net.addr()).collect::<Vec<_>>()
+    };
+    let of_global = |global: &NatGlobal| match global {
+        NatGlobal::Address(address) => vec![IpAddr::from(*address)],
+        NatGlobal::Interface(name) => of_interface(name),
+    };
+    let ends = |(low, high): &(Ipv4Addr, Ipv4Addr)| [IpAddr::from(*low), IpAddr::from(*high)];
+    let globals: Vec<IpAddr> = match rule {
+        NatRule::Dynamic(rule) => match &rule.to {
+            NatTo::Interface(name) => of_interface(name),
+            NatTo::Pool(name) => {
+                let pool = config.nat.pools.iter().find(|pool| pool.name == *name);
+                pool.map(|pool| pool.ranges.iter().flat_map(ends).collect()).unwrap_or_default()
+            }
+        },
+        NatRule::Static(rule) => match &rule.what {
+            StaticNatPair::Host { global, .. } | StaticNatPair::Port { global, .. } => of_global(global),
+            StaticNatPair::Network { global, .. } => vec![global.network().into(), global.broadcast().into()],
+        },
+    };
+    let fixed = selecting(config);
+    let lists = config.dynamic_maps.iter().flat_map(|map| &map.entries).filter_map(|entry| {
+        let name = entry.terms.acl.as_ref()?;
+        config.acls.iter().find(|acl| acl.name == *name).and_then(|acl| selected(config, acl))
+    });
+    let of_lists: Vec<Flow> = lists.flatten().collect();
+    let mut flows = fixed.iter().flat_map(|one| one.flows.iter()).chain(&of_lists);
+    // `any` selects them as they are, too
+    flows.any(|(from, _)| from.prefix_len() > 0 && globals.iter().any(|global| from.contains(global)))
+}
+
+/// Whether an entry drops its packets, or may lead them to an interface with a crypto map.
+fn holds(config: &Config, entry: &RouteMapEntry) -> bool {
+    let bearers = || config.interfaces.iter().filter(|interface| interface.crypto_map.is_some());
+    ways(entry).iter().any(|way| match way {
+        Way::Interface(name) | Way::DefaultInterface(name) => {
+            *name == NULL || bearers().any(|interface| interface.name == *name)
+        }
+        Way::NextHop(hop) | Way::DefaultNextHop(hop) => bearers().any(|interface| {
+            let nets = nets(interface);
+            nets.is_empty() || nets.iter().any(|net| net.contains(&IpAddr::from(*hop)))
+        }),
+    })
+}
+
+/// The networks of an interface, if it has its addresses by the configuration.
+fn nets(interface: &Interface) -> Vec<ipnet::IpNet> {
+    match &interface.address {
+        Addressing::Static(nets) => nets.clone(),
+        Addressing::None | Addressing::Secondary(_) | Addressing::Dhcp => Vec::new(),
+    }
 }
 
 /// What parts of the VPN in use would lose the last of although they stay themselves: a crypto map
@@ -93,4 +209,110 @@ pub fn emptied(old: &Config, new: &Config) -> Vec<String> {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::parse;
+
+    const HUB: &str = "\
+crypto map M 10 ipsec-isakmp
+ set peer 198.51.100.20
+ match address VPN
+ip access-list extended VPN
+ permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255
+ip access-list extended NAT
+ deny ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255
+ permit ip 10.1.0.0 0.0.255.255 any
+ip access-list extended EXEMPT
+ permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255
+interface FastEthernet0/0
+ ip address 203.0.113.2 255.255.255.248
+ ip nat outside
+ crypto map M
+interface FastEthernet0/1
+ ip address 10.1.0.1 255.255.0.0
+ ip nat inside
+interface FastEthernet0/2
+ ip address 10.5.0.1 255.255.0.0
+";
+
+    /// The names that are lost where a list or a route map is taken away.
+    fn lost(more: &str, gone: &str) -> Vec<String> {
+        let text = format!("{HUB}{more}");
+        let old = parse(&text).config;
+        let mut new = old.clone();
+        let had = (new.acls.len(), new.route_maps.len());
+        new.acls.retain(|acl| acl.name != gone);
+        new.route_maps.retain(|map| map.name != gone);
+        assert_ne!(had, (new.acls.len(), new.route_maps.len()), "{gone}: {text}");
+        super::lost(&old, &new).into_iter().map(|one| one.owner).collect()
+    }
+
+    const MAPPED: &str = "\
+route-map R deny 10
+ match ip address EXEMPT
+route-map R permit 20
+ match ip address NAT
+";
+
+    /// A list or route map of translation may be removed and pasted anew, as on IOS.
+    #[test]
+    fn what_address_translation_names_may_be_removed_unless_that_opens_a_tunnel() {
+        let by_list = "ip nat inside source list NAT interface FastEthernet0/0 overload\n";
+        let by_map =
+            &format!("ip nat inside source route-map R interface FastEthernet0/0 overload\n{MAPPED}");
+        let fixed = &format!("ip nat inside source static 10.1.0.9 203.0.113.3 route-map R\n{MAPPED}");
+        let after = "ip access-list extended VPN\n permit ip host 203.0.113.2 10.3.0.0 0.0.255.255\n";
+        for (more, gone, owners) in [
+            (by_list, "NAT", vec![]),
+            (by_map, "NAT", vec![]),
+            (by_map, "R", vec![]),
+            (fixed, "R", vec![]),
+            // what the list excepts would be translated, and would miss the crypto map
+            (by_map, "EXEMPT", vec!["route-map R 10"]),
+            (by_list, "VPN", vec!["crypto map M 10"]),
+            // the crypto map selects by the address that the rule gives
+            (&format!("{by_list}{after}"), "NAT", vec!["ip nat inside source"]),
+            (&format!("{by_map}{after}"), "R", vec!["ip nat inside source"]),
+            (&format!("{by_map}{after}"), "NAT", vec!["route-map R 20"]),
+            (&format!("{fixed}{after}"), "R", vec![]),
+        ] {
+            assert_eq!(lost(more, gone), owners, "{gone}: {more}");
+        }
+    }
+
+    #[test]
+    fn what_policy_routing_names_may_be_removed_unless_it_drops_or_leads_into_a_tunnel() {
+        let policy = "interface FastEthernet0/1\n ip policy route-map P\n";
+        for (entries, gone, owners) in [
+            ("route-map P permit 10\n match ip address NAT\n set ip next-hop 10.5.0.9\n", "NAT", vec![]),
+            ("route-map P permit 10\n match ip address NAT\n set ip next-hop 10.5.0.9\n", "P", vec![]),
+            (
+                "route-map P permit 10\n match ip address NAT\n set interface Null0\n",
+                "NAT",
+                vec!["route-map P 10"],
+            ),
+            (
+                "route-map P permit 10\n match ip address NAT\n set interface Null0\n",
+                "P",
+                vec!["interface FastEthernet0/1"],
+            ),
+            // the next hop is behind the crypto map
+            ("route-map P permit 10\n set ip next-hop 203.0.113.1\n", "P", vec!["interface FastEthernet0/1"]),
+            // what an entry leaves to the routes, others may not lead elsewhere
+            (
+                "route-map P deny 10\n match ip address EXEMPT\nroute-map P permit 20\n set ip next-hop 10.5.0.9\n",
+                "EXEMPT",
+                vec!["route-map P 10"],
+            ),
+            (
+                "route-map P permit 10\n match ip address EXEMPT\nroute-map P permit 20\n set ip next-hop 10.5.0.9\n",
+                "EXEMPT",
+                vec!["route-map P 10"],
+            ),
+        ] {
+            assert_eq!(lost(&format!("{policy}{entries}"), gone), owners, "{gone}: {entries}");
+        }
+    }
 }

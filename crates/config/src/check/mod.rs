@@ -14,9 +14,13 @@ mod policies;
 mod published;
 mod say;
 mod spelling;
+mod wildcards;
 
 pub use lost::{emptied, lost};
 pub use names::{Reference, references};
+pub(crate) use networks::overlap;
+pub(crate) use published::similar;
+pub(crate) use spelling::corrected;
 
 use crate::parsed::Parsed;
 
@@ -33,11 +37,14 @@ pub(crate) fn check(parsed: &mut Parsed) {
     filters::inexact(&parsed.config, &mut found);
     filters::starving(parsed, &mut found);
     filters::marking(parsed, &mut found);
+    wildcards::check(parsed, &mut found);
     keys::keys(parsed, &mut found);
     keys::profiles(parsed, &mut found);
     policies::weak(&parsed.config, &mut found);
     policies::unusable(parsed, &mut found);
+    networks::overlaps(&parsed.config, &mut found);
     networks::routes(&parsed.config, &mut found);
+    networks::policies(&parsed.config, &mut found);
     networks::dhcp_pools(&parsed.config, &mut found);
     networks::pools(&parsed.config, &mut found);
     login::access_classes(&parsed.config, &mut found);

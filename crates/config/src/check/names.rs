@@ -3,8 +3,8 @@
 use super::say::say;
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::model::{
-    AclAddress, AclProtocol, Config, EntryTerms, IdentityMatch, LineLogin, NatGlobal, NatRule, NatSelect,
-    NatTo, ObjectGroup, RouteMatch, StaticNatPair,
+    AclAddress, AclEntry, AclLine, AclProtocol, Config, EntryTerms, IdentityMatch, LineLogin, NatGlobal,
+    NatRule, NatSelect, NatTo, ObjectGroup, RouteMatch, StaticNatPair,
 };
 use crate::parsed::Parsed;
 use crate::undecided::maps_in_use;
@@ -148,7 +148,7 @@ pub fn references(config: &Config) -> Vec<Reference> {
     }
     for rule in &config.nat.rules {
         for (what, name) in of_rule(rule) {
-            need("ip nat inside source", what, name, true, rule.line());
+            need(NAT, what, name, true, rule.line());
         }
     }
     let maps = maps_in_use(config);
@@ -209,6 +209,26 @@ fn references_of_lists(config: &Config, used: &BTreeSet<String>) -> Vec<Referenc
             }
         }
     }
+    let reflect = |entry: &AclEntry| entry.rule().and_then(|rule| Some(rule.reflect.as_ref()?.0.clone()));
+    let filled: BTreeSet<String> =
+        config.acls.iter().flat_map(|acl| &acl.entries).filter_map(reflect).collect();
+    for acl in &config.acls {
+        let owner = format!("access list {}", acl.name);
+        for entry in &acl.entries {
+            let AclLine::Evaluate(name) = &entry.what else { continue };
+            let (exists, name) = (filled.contains(name), name.clone());
+            // without entries it permits nothing
+            let in_use = false;
+            out.push(Reference {
+                owner: owner.clone(),
+                what: REFLEXIVE,
+                name,
+                exists,
+                in_use,
+                line: entry.line,
+            });
+        }
+    }
     // a group in a group is in use with it
     let mut left: Vec<String> = out.iter().filter(|one| one.in_use).map(|one| one.name.clone()).collect();
     let mut in_use: BTreeSet<String> = BTreeSet::new();
@@ -239,6 +259,12 @@ fn of_terms(terms: &EntryTerms) -> impl Iterator<Item = (&'static str, &String)>
     let profile = terms.profile.iter().map(|name| (PROFILE, name));
     sets.chain(list).chain(profile)
 }
+
+/// A list that lines with `reflect` fill.
+const REFLEXIVE: &str = "reflexive list";
+
+/// The owner of what a rule of address translation names.
+pub(super) const NAT: &str = "ip nat inside source";
 
 /// How owners begin that are filters, and those of the checks that a list makes exceptions of.
 const FILTER: &str = "the filter of ";
@@ -318,6 +344,7 @@ pub(super) fn dangling(parsed: &Parsed, found: &mut Vec<Diagnostic>) {
             ACCESS_LIST if owner.starts_with(FILTER) => "until it is, every packet passes, as on a router",
             ACCESS_LIST if owner.starts_with(SOURCES) => "until it is, no packet is excepted",
             ACCESS_LIST if owner.starts_with(BROADCASTS) => "until it is, none is forwarded",
+            REFLEXIVE => "no line with `reflect` fills it, and no packet is permitted by this one",
             INTERFACE | NAT_POOL => "until it is, nothing is translated to it",
             _ => "until it is, this has no effect",
         };
@@ -327,7 +354,11 @@ pub(super) fn dangling(parsed: &Parsed, found: &mut Vec<Diagnostic>) {
             _ => line,
         };
         let message = format!("the {what} {name} is not defined; {becomes}{question}");
-        say(found, Severity::Warning, Code::Dangling, line, message, format!("define {what} {name}"));
+        let remedy = match what {
+            REFLEXIVE => format!("let a `permit` of the other direction end in `reflect {name}`"),
+            _ => format!("define {what} {name}"),
+        };
+        say(found, Severity::Warning, Code::Dangling, line, message, remedy);
     }
 }
 
@@ -381,6 +412,30 @@ line vty 0 4
     fn dangling(text: &str) -> Vec<String> {
         let told = crate::parse(text).diagnostics;
         told.into_iter().filter(|told| told.code == Code::Dangling).map(|told| told.message).collect()
+    }
+
+    #[test]
+    fn a_reflexive_list_that_nothing_fills_is_told() {
+        let evaluates = "ip access-list extended A\n evaluate BACK\n";
+        let told = dangling(evaluates);
+        assert!(told.len() == 1 && told[0].contains("reflexive list BACK"), "{told:?}");
+        let reflects = "ip access-list extended B\n permit tcp any any reflect BACK\n";
+        assert_eq!(dangling(&format!("{evaluates}{reflects}")), [""; 0]);
+        let other = dangling(&format!("{evaluates}{}", reflects.replace("BACK", "BACKS")));
+        assert_eq!(other.len(), 1, "{other:?}");
+    }
+
+    /// A number of another kind, or one that is far, is not asked after.
+    #[test]
+    fn a_number_is_not_taken_for_that_of_another_list() {
+        let rule = "ip nat inside source list 150 interface FastEthernet0/0\ninterface FastEthernet0/0\n";
+        for (list, asks) in [("10", false), ("199", false), ("151", true), ("1500", false)] {
+            let told = dangling(&format!(
+                "{rule}access-list {list} permit {}\n",
+                if list.len() == 3 { "ip any any" } else { "any" }
+            ));
+            assert_eq!(told.iter().any(|told| told.contains("did you mean")), asks, "{list}: {told:?}");
+        }
     }
 
     /// Each name once with a slip, in each place that has one.

@@ -6,8 +6,9 @@ use super::say::say;
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::model::{Addressing, Config, Interface, Pool};
 use crate::nets::Nets;
+use crate::policy_routing::{Way, maps, ways};
 use ipnet::IpNet;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 pub(super) fn routes(config: &Config, found: &mut Vec<Diagnostic>) {
@@ -33,6 +34,83 @@ pub(super) fn routes(config: &Config, found: &mut Vec<Diagnostic>) {
         };
         let remedy = "check the next hop and the interface's mask";
         say(found, Severity::Warning, Code::OffLink, route.line, message, remedy);
+    }
+}
+
+/// What IOS says of an address of an interface that is in the network of another one, or the other
+/// way round: `10.1.1.0 overlaps with FastEthernet0/0`. Interfaces that are shut, or in another
+/// table, are no matter.
+pub(crate) fn overlap(config: &Config, interface: &Interface) -> Option<String> {
+    let Addressing::Static(own) = &interface.address else { return None };
+    if interface.shutdown {
+        return None;
+    }
+    let others = nets(config)
+        .filter(|(_, other)| other.name != interface.name && !other.shutdown && other.vrf == interface.vrf);
+    let mut pairs = others.flat_map(|(theirs, other)| own.iter().map(move |net| (*net, theirs, other)));
+    let (net, _, other) = pairs.find(|(net, theirs, _)| meet(range(*net), range(*theirs)))?;
+    Some(format!("{} overlaps with {}", net.network(), other.name))
+}
+
+/// Interfaces of which one has a network of another: a router refuses the second one's address.
+pub(super) fn overlaps(config: &Config, found: &mut Vec<Diagnostic>) {
+    let places: BTreeMap<&str, usize> =
+        config.interfaces.iter().enumerate().map(|(place, one)| (one.name.as_str(), place)).collect();
+    let place_of = |interface: &Interface| places.get(interface.name.as_str()).copied().unwrap_or_default();
+    let up: Vec<(IpNet, usize, &Interface)> = nets(config)
+        .filter(|(_, interface)| !interface.shutdown)
+        .map(|(net, interface)| (net.trunc(), place_of(interface), interface))
+        .collect();
+    let around = Nets::new(up.iter().map(|(net, place, _)| (*net, *place)));
+    // the later interface of each pair, with its network and the earlier one
+    let mut pairs: BTreeMap<usize, (IpNet, &Interface)> = BTreeMap::new();
+    for (net, place, interface) in &up {
+        let second = |other: &usize| {
+            config.interfaces.get(*other).filter(|one| other != place && one.vrf == interface.vrf)
+        };
+        let mut wider = around.around(*net).filter_map(|(wider, other)| Some((wider, other, second(other)?)));
+        let Some((wider, other, second)) = wider.next() else { continue };
+        match place > other {
+            true => pairs.entry(*place).or_insert((*net, second)),
+            false => pairs.entry(*other).or_insert((wider, interface)),
+        };
+    }
+    for (place, (net, earlier)) in pairs {
+        let Some(later) = config.interfaces.get(place) else { continue };
+        let message = format!(
+            "{net} of {} overlaps with {}: a router refuses the second address, and here both interfaces have theirs, and the kernel chooses by which of them packets leave",
+            later.name, earlier.name
+        );
+        let remedy = "give each interface a network of its own, or shut one down";
+        say(found, Severity::Warning, Code::Overlap, later.line, message, remedy);
+    }
+}
+
+/// Next hops of policy routing that are in no connected network: their packets are routed without
+/// them.
+pub(super) fn policies(config: &Config, found: &mut Vec<Diagnostic>) {
+    if config.interfaces.iter().any(|interface| interface.address == Addressing::Dhcp) {
+        return;
+    }
+    let connected = Nets::new(nets(config).filter(|(_, one)| !one.shutdown).map(|(net, _)| (net, ())));
+    for (map, entry) in maps(config).flat_map(|map| map.entries.iter().map(move |entry| (map, entry))) {
+        let lost = ways(entry).into_iter().filter_map(|way| match way {
+            Way::NextHop(hop) | Way::DefaultNextHop(hop) => Some(hop),
+            Way::Interface(_) | Way::DefaultInterface(_) => None,
+        });
+        let lost = lost.filter(|hop| connected.around(IpNet::from(IpAddr::from(*hop))).next().is_none());
+        let lost: Vec<String> = lost.map(|hop| hop.to_string()).collect();
+        if lost.is_empty() {
+            continue;
+        }
+        let message = format!(
+            "route-map {} {}: next hop {} is in no connected network that is up, and never used; what is left of the entry decides, and then the routes",
+            map.name,
+            entry.sequence,
+            lost.join(", ")
+        );
+        let remedy = "check the next hop and the interface's mask";
+        say(found, Severity::Warning, Code::OffLink, entry.line, message, remedy);
     }
 }
 
@@ -188,6 +266,49 @@ mod tests {
         let told = crate::parse(text).diagnostics;
         let overlaps = told.into_iter().filter(|told| told.code == Code::Overlap);
         overlaps.map(|told| (told.severity, told.message)).collect()
+    }
+
+    #[test]
+    fn interfaces_of_one_network_are_told() {
+        let other = |lines: &str| format!("{LAN}interface FastEthernet0/0\n{lines}");
+        for (text, is_told) in [
+            (other(" ip address 10.1.1.2 255.255.255.0\n"), true),
+            (other(" ip address 10.1.0.2 255.255.0.0\n"), true),
+            (other(" ip address 10.1.1.9 255.255.255.255\n"), true),
+            (
+                other(" ip address 10.2.1.2 255.255.255.0\n ip address 10.1.1.9 255.255.255.0 secondary\n"),
+                true,
+            ),
+            (other(" ip address 10.1.1.2 255.255.255.0\n shutdown\n"), false),
+            (other(" ip address 10.1.1.2 255.255.255.0\n vrf forwarding G\n"), false),
+            (other(" ip address 10.1.2.2 255.255.255.0\n"), false),
+            // within one interface they are secondary addresses of one network
+            (format!("{LAN} ip address 10.1.1.2 255.255.255.0 secondary\n"), false),
+        ] {
+            let told = told(&text);
+            let found = told.iter().any(|(_, message)| message.contains("overlaps with FastEthernet0/1"));
+            assert_eq!(found, is_told, "{text}: {told:?}");
+        }
+    }
+
+    #[test]
+    fn a_next_hop_of_policy_routing_that_is_nowhere_is_told() {
+        let policy = |hop: &str| {
+            format!("{LAN} ip policy route-map R\nroute-map R permit 10\n set ip next-hop {hop}\n")
+        };
+        for (text, is_told) in [
+            (policy("10.1.1.9"), false),
+            (policy("10.7.1.9"), true),
+            (policy("10.1.1.9 10.7.1.9"), true),
+            (policy("10.7.1.9").replace("set ip next-hop", "set ip default next-hop"), true),
+            (policy("10.7.1.9").replace("policy route-map R", "policy route-map S"), false),
+            (format!("{}interface FastEthernet0/0\n ip address dhcp\n", policy("10.7.1.9")), false),
+        ] {
+            let parsed = crate::parse(&text);
+            let told = parsed.diagnostics.iter().find(|told| told.code == Code::OffLink);
+            assert_eq!(told.is_some(), is_told, "{text}: {told:?}");
+            assert!(told.is_none_or(|told| told.line == 4 && told.message.contains("10.7.1.9")), "{told:?}");
+        }
     }
 
     #[test]

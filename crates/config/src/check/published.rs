@@ -50,6 +50,103 @@ pub(super) fn check(parsed: &Parsed, found: &mut Vec<Diagnostic>) {
             None => drop(published.entry(key).or_insert(rule)),
         }
     }
+    let mut hosts: BTreeMap<Ipv4Addr, &StaticNat> = BTreeMap::new();
+    for rule in fixed().filter(|rule| rule.route_map.is_none()) {
+        let StaticNatPair::Host { local, global } = &rule.what else { continue };
+        let Some(first) = hosts.get(local).copied() else {
+            hosts.insert(*local, rule);
+            continue;
+        };
+        if !extended(first, rule) && !first.is_of(global) {
+            let message = format!(
+                "`{}` gives {local} a second address beside that of line {}, without `extendable`: a router refuses it, a similar static entry already exists, and here the host's packets leave with the first",
+                front(parsed, rule.line),
+                first.line
+            );
+            let remedy = "add `extendable` to both lines, or remove one";
+            say(found, Severity::Warning, Code::Overlap, rule.line, message, remedy);
+        }
+    }
+    replaced(parsed, found);
+}
+
+/// Dynamic rules that a later one for the same list or route map replaced.
+fn replaced(parsed: &Parsed, found: &mut Vec<Diagnostic>) {
+    const RULE: &str = "ip nat inside source ";
+    let mut last: BTreeMap<String, (u32, &str)> = BTreeMap::new();
+    for (line, number) in parsed.document.lines.iter().zip(1_u32..) {
+        let (is_negated, text) = match line.spelled.strip_prefix("no ") {
+            Some(rest) => (true, rest),
+            None => (false, line.spelled.as_str()),
+        };
+        let Some(rest) = text.strip_prefix(RULE).filter(|_| line.under.is_none()) else { continue };
+        let selects: Vec<&str> = rest.split_whitespace().take(2).collect();
+        if !matches!(selects.first(), Some(&("list" | "route-map"))) {
+            continue;
+        }
+        let selects = selects.join(" ");
+        if is_negated {
+            last.remove(&selects);
+            continue;
+        }
+        if let Some((first, other)) =
+            last.insert(selects.clone(), (number, text)).filter(|(_, one)| *one != text)
+        {
+            let message = format!(
+                "`{}` is replaced by line {number}: of a {selects} one rule counts, the last",
+                crate::secret::shown(other)
+            );
+            say(found, Severity::Warning, Code::Overlap, first, message, "remove one of the two lines");
+        }
+    }
+}
+
+/// Whether a host may have two addresses.
+const fn extended(one: &StaticNat, other: &StaticNat) -> bool {
+    one.extendable || other.extendable
+}
+
+/// What IOS says of a static translation beside one that it contradicts.
+pub(crate) fn similar(config: &Config, rule: &StaticNat) -> Option<String> {
+    if rule.route_map.is_some() {
+        return None;
+    }
+    let own = place(config, rule);
+    let others = config.nat.rules.iter().filter_map(|other| match other {
+        NatRule::Static(other) if other != rule && other.route_map.is_none() => Some(other),
+        NatRule::Static(_) | NatRule::Dynamic(_) => None,
+    });
+    let other = others.into_iter().find(|other| {
+        let same_place = place(config, other)
+            .zip(own.as_ref())
+            .is_some_and(|((key, local), own)| key == own.0 && local != own.1);
+        let same_host = match (&rule.what, &other.what) {
+            (StaticNatPair::Host { local, global }, StaticNatPair::Host { local: first, .. }) => {
+                local == first && !other.is_of(global) && !extended(rule, other)
+            }
+            _ => false,
+        };
+        same_place || same_host
+    })?;
+    let told = |global: &NatGlobal| match global {
+        NatGlobal::Address(address) => address.to_string(),
+        NatGlobal::Interface(name) => name.clone(),
+    };
+    let pair = match &other.what {
+        StaticNatPair::Host { local, global } => format!("{local} -> {}", told(global)),
+        StaticNatPair::Port { local, local_port, global, global_port, .. } => {
+            format!("{local}:{local_port} -> {}:{global_port}", told(global))
+        }
+        StaticNatPair::Network { .. } => return None,
+    };
+    Some(format!("similar static entry ({pair}) already exists"))
+}
+
+impl StaticNat {
+    /// Whether a host's translation gives it this address.
+    fn is_of(&self, address: &NatGlobal) -> bool {
+        matches!(&self.what, StaticNatPair::Host { global, .. } if global == address)
+    }
 }
 
 /// Where a host is published: the address, or its interface, and protocol and port; then the host
@@ -167,12 +264,29 @@ interface FastEthernet0/1
     }
 
     #[test]
+    fn a_dynamic_rule_that_another_replaced_is_told() {
+        let to_pool = "ip nat inside source list 101 pool P\n";
+        let to_interface = "ip nat inside source list 101 interface FastEthernet0/0 overload\n";
+        for (lines, is_told) in [
+            (format!("{to_pool}{to_interface}"), true),
+            (format!("{to_pool}{to_pool}"), false),
+            (format!("{to_pool}no {to_pool}{to_interface}"), false),
+            (format!("{to_pool}{}", to_interface.replace("101", "102")), false),
+        ] {
+            let found = told(&lines);
+            let is_it = |one: &String| one.contains("list 101 pool P` is replaced by line 13");
+            assert_eq!(found.iter().any(is_it), is_told, "{lines}: {found:?}");
+        }
+    }
+
+    #[test]
     fn what_is_published_twice_is_told() {
         let pair = |one: &str, other: &str| {
             told(&format!("ip nat inside source static {one}\nip nat inside source static {other}\n"))
         };
         for (one, other) in [
             ("10.1.0.9 203.0.113.3", "10.1.0.10 203.0.113.3"),
+            ("10.1.0.9 203.0.113.3", "10.1.0.9 203.0.113.4"),
             ("tcp 10.1.0.9 80 203.0.113.3 80", "tcp 10.1.0.9 81 203.0.113.3 80 extendable"),
             ("tcp 10.1.0.9 80 203.0.113.2 80", "tcp 10.1.0.10 80 interface FastEthernet0/0 80"),
         ] {
@@ -184,6 +298,8 @@ interface FastEthernet0/1
             ("tcp 10.1.0.9 80 203.0.113.3 80", "tcp 10.1.0.10 80 203.0.113.3 81"),
             ("tcp 10.1.0.9 80 203.0.113.3 80 route-map R", "tcp 10.1.0.10 80 203.0.113.3 80"),
             ("10.1.0.9 203.0.113.3", "tcp 10.1.0.9 80 203.0.113.3 8080"),
+            ("10.1.0.9 203.0.113.3 extendable", "10.1.0.9 203.0.113.4 extendable"),
+            ("10.1.0.9 203.0.113.3 route-map R", "10.1.0.9 203.0.113.4 route-map S"),
         ] {
             assert_eq!(pair(one, other), [""; 0], "{one}");
         }

@@ -3,7 +3,7 @@
 use crate::astray::MODES;
 use crate::automaton::Token;
 use crate::command::In;
-use crate::command::table::{Lookup, commands, lookup};
+use crate::command::table::{Lookup, commands, lookup_named};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::Line;
 use crate::form::{Word, words};
@@ -18,7 +18,11 @@ const SLIPS: usize = 2;
 /// Asks after lines that differ from a command by a slip or two in their keywords.
 pub(super) fn check(parsed: &mut Parsed) {
     let lines = &parsed.document.lines;
-    let unread = parsed.diagnostics.iter_mut().filter(|told| told.code == Code::Unknown);
+    let is_unread = |told: &Diagnostic| {
+        told.code == Code::Unknown
+            || told.code == Code::Unenforced && told.message.contains("or is not understood")
+    };
+    let unread = parsed.diagnostics.iter_mut().filter(|told| is_unread(told));
     for told in unread.take(ASKED) {
         if let Some(meant) = meant_line(lines, told) {
             told.message.push_str(&format!(" (did you mean `{meant}`?)"));
@@ -44,11 +48,11 @@ fn meant_line(lines: &[Line], told: &Diagnostic) -> Option<String> {
 }
 
 /// The beginning of a command that words become with slips undone.
-fn corrected(mode: In, given: &[Word<'_>]) -> Option<String> {
+pub(crate) fn corrected(mode: In, given: &[Word<'_>]) -> Option<String> {
     let mut words: Vec<Word<'_>> = given.to_vec();
     let mut last = None;
     for _ in 0..SLIPS {
-        let wrong = match lookup(mode, &words, false) {
+        let wrong = match lookup_named(mode, &words, false) {
             Lookup::Command(row, _) => return last.map(|_: usize| shown(row.words(), &words)),
             // the command is found, and something of it is missing
             Lookup::Incomplete { named: true, .. } => break,
@@ -61,7 +65,7 @@ fn corrected(mode: In, given: &[Word<'_>]) -> Option<String> {
         last = Some(wrong);
     }
     let last = last?;
-    match lookup(mode, &words, false) {
+    match lookup_named(mode, &words, false) {
         Lookup::Command(row, _) => Some(shown(row.words(), &words)),
         Lookup::Incomplete { named: true, .. } => Some(shown(last + 1, &words)),
         Lookup::Invalid { word, named: true, .. } if word > last => Some(shown(last + 1, &words)),

@@ -1,7 +1,7 @@
 //! `crypto isakmp client configuration group`.
 
 use super::mode::{Fate, In, Mode};
-use super::row::{Fold, Row, fate, fold};
+use super::row::{Action, Fold, Row, fate, fold, row};
 use crate::blocks::delimited;
 use crate::form::Problem;
 use crate::given::Given;
@@ -26,14 +26,25 @@ pub(super) const ROWS: &[Row] = &[
     fold(In::Group, "pfs", "", pfs),
     fold(In::Group, "backup-gateway <gateway>", "", backup_gateway),
     fold(In::Group, "banner", "= <LINE:text>", banner),
-    fate(In::Group, "max-users", Fate::Unenforced("limits the sessions of the group")),
-    fate(In::Group, "max-logins", Fate::Unenforced("limits the sessions of a user")),
+    row(
+        In::Group,
+        "max-users",
+        "= <LINE:count>",
+        Action::Fate(Fate::Unenforced("limits the sessions of the group")),
+    ),
+    row(
+        In::Group,
+        "max-logins",
+        "= <LINE:count>",
+        Action::Fate(Fate::Unenforced("limits the sessions of a user")),
+    ),
     fate(In::Group, "group-lock", Fate::Unenforced("ties users to their group")),
     fate(In::Group, "firewall", Fate::Unenforced("requires a firewall on the client")),
-    fate(
+    row(
         In::Group,
         "access-restrict",
-        Fate::Unenforced("restricts the interface by which clients may connect"),
+        "= <LINE:interface>",
+        Action::Fate(Fate::Unenforced("restricts the interface by which clients may connect")),
     ),
     fate(In::Group, "crypto aaa attribute list", Fate::Unsupported("the list's attributes are not sent")),
     fate(In::Group, "auto-update", Fate::Unsupported("clients are not updated")),

@@ -199,6 +199,12 @@ fn ip_address(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
         return Ok(());
     }
     let net = given.network("address", "mask")?;
+    let is_host = net.prefix_len() + 1 >= net.max_prefix_len()
+        || net.addr() != net.network() && net.addr() != net.broadcast();
+    if !no && !is_host {
+        let says = format!("Bad mask /{} for address {}", net.prefix_len(), net.addr());
+        return Err(given.said("address", says));
+    }
     let secondary = given.has("secondary");
     let mut done = true;
     change(fold, |interface| {
@@ -310,6 +316,10 @@ fn access_group(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
         "out" if no && is_in.is_none() => Some(false),
         _ => None,
     };
+    if no && is_in.is_none() && any_in.is_none() {
+        // IOS reports it as incomplete, and the filter stays
+        return Err(given.missing("`in` or `out`"));
+    }
     if !no && is_in.is_none() {
         // a filter that nobody meant leaves open what was meant to be closed
         fold.fate = Some(Fate::Unenforced("says neither `in` nor `out`"));

@@ -87,7 +87,10 @@ fn pool(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     let prefix_length = match given.address("mask") {
         Some(mask) => {
             let mask = ipnet::ipv4_mask_to_prefix(mask);
-            mask.map_err(|_| given.problem("mask", "a network mask"))?
+            mask.map_err(|_| {
+                let wildcard = given.address("mask").and_then(|mask| given.no_mask("mask", mask));
+                wildcard.unwrap_or_else(|| given.problem("mask", "a network mask"))
+            })?
         }
         None => given.number("prefix-length").unwrap_or(32),
     };

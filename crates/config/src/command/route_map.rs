@@ -190,10 +190,13 @@ fn match_interface(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem
 fn other<'g>(given: &Given<'g>, known: &[&str]) -> Result<&'g str, Problem> {
     let text = given.text("rest").unwrap_or_default();
     let mut rest = known.iter().filter_map(|known| text.strip_prefix(known)).map(str::trim_start);
-    match rest.any(|rest| rest.is_empty() || rest.starts_with(|c: char| c.is_ascii_digit())) {
-        true => Err(given.missing("more of the command")),
-        false => Ok(text),
+    if !rest.any(|rest| rest.is_empty() || rest.starts_with(|c: char| c.is_ascii_digit())) {
+        return Ok(text);
     }
+    // behind the verb and the words that are known
+    let known = known.iter().filter(|known| text.starts_with(**known)).map(|known| known.split(' ').count());
+    let place = known.max().unwrap_or_default() + 1;
+    Err(given.problem_at(place, "another value, or more of the command,"))
 }
 
 fn match_other(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {

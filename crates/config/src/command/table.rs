@@ -106,7 +106,28 @@ impl Row {
 /// after it.
 pub(crate) fn lookup(mode: In, words: &[Word<'_>], prefix: bool) -> Lookup {
     let commands = commands(mode);
-    let places = commands.for_line(words);
+    lookup_of(commands, commands.for_line(words), words, prefix)
+}
+
+/// Whether a row takes whatever follows, so that a slip in a command of its family is not one: what
+/// is not read there is not enforced, or decides by what is not known.
+pub(crate) fn is_family(row: &Row) -> bool {
+    match row.mode {
+        In::Global | In::Interface => row.form == "ip nat" && !row.action.folds(),
+        In::RouteMap => ["match", "set"].contains(&row.form),
+        _ => false,
+    }
+}
+
+/// [`lookup`] without the rows of whole families.
+pub(crate) fn lookup_named(mode: In, words: &[Word<'_>], prefix: bool) -> Lookup {
+    let commands = commands(mode);
+    let is_named = |place: &&usize| commands.rows.get(**place).is_some_and(|row| !is_family(row));
+    let places: Vec<usize> = commands.for_line(words).iter().filter(is_named).copied().collect();
+    lookup_of(commands, &places, words, prefix)
+}
+
+fn lookup_of(commands: &'static Commands, places: &[usize], words: &[Word<'_>], prefix: bool) -> Lookup {
     let forms: Vec<&Form> = places.iter().filter_map(|place| commands.forms.get(*place)).collect();
     let place = |form: usize| places.get(form).copied().unwrap_or_default();
     let row = |form: usize| commands.rows.get(*places.get(form)?).copied();

@@ -77,7 +77,7 @@ fn a_remark_of_a_numbered_list_goes_alone() {
     let mut console = Console::at(text);
     assert_eq!(
         console.line("no access-list 101 remark other"),
-        Err(Wrong::Said("Access-list entry does not exist"))
+        Err(Wrong::Said("Access-list entry does not exist".into()))
     );
     assert_eq!(console.text, text);
 }
@@ -94,7 +94,11 @@ fn lines_that_do_not_count_do_not_outlive_the_line_that_did() {
     let mut console = Console::at(text);
     console.lines(&["ip access-list extended B"]);
     for absent in ["no 99", "default 99", "no permit gre any any", "no remark x"] {
-        assert_eq!(console.line(absent), Err(Wrong::Said("Access-list entry does not exist")), "{absent}");
+        assert_eq!(
+            console.line(absent),
+            Err(Wrong::Said("Access-list entry does not exist".into())),
+            "{absent}"
+        );
     }
     assert_eq!(console.text, text);
 }
@@ -123,7 +127,7 @@ fn a_list_is_written_once() {
 fn lines_without_what_they_need_are_refused() {
     let text = "ip access-list extended B\n permit ip any any\n";
     for (line, wrong) in [
-        ("ip access-list resequence NOPE 100 5", Wrong::Said("Access list does not exist")),
+        ("ip access-list resequence NOPE 100 5", Wrong::Said("Access list does not exist".into())),
         ("ip access-list resequence B 0 10", Wrong::Invalid(28)),
         ("ip access-list resequence B 5", Wrong::Incomplete),
         ("ip access-list resequence B", Wrong::Incomplete),

@@ -9,7 +9,8 @@ use std::rc::Rc;
 
 /// Commands that `no` negates without their arguments, because an interface, or the router, has
 /// only one of these.
-const WHOLE: [&str; 14] = [
+const WHOLE: [&str; 17] = [
+    "access-restrict",
     "authentication port-control",
     "crypto map",
     "dot1x port-control",
@@ -22,6 +23,8 @@ const WHOLE: [&str; 14] = [
     "ip verify unicast reverse-path",
     "ip vrf forwarding",
     "ipv6 address",
+    "max-logins",
+    "max-users",
     "switchport port-security",
     "vrf forwarding",
 ];

@@ -4,6 +4,7 @@ use super::start::{is_configuration, is_different, may_start, shown, status};
 use crate::base::message::Extent;
 use crate::choices::{Choices, Judgement};
 use hubward_config::Parsed;
+use hubward_config::check::Reference;
 use hubward_config::diagnostic::{Code, Diagnostic, Severity, Unenforced};
 use hubward_config::document::Class;
 use hubward_config::is_hardware;
@@ -62,10 +63,11 @@ pub(crate) fn may_replace(
     }
     let lost = hubward_config::check::lost(&old.config, &new.config);
     if !lost.is_empty() {
+        let first = lost.first().map(change_instead).unwrap_or_default();
         let lost = lost
             .iter()
             .map(|one| format!("{} needs the {} {}, which is not defined", one.owner, one.what, one.name));
-        return Err(lost.collect::<Vec<_>>().join("; "));
+        return Err(format!("{}{first}", lost.collect::<Vec<_>>().join("; ")));
     }
     let mut emptied = hubward_config::check::emptied(&old.config, &new.config);
     if emptied.is_empty() {
@@ -85,6 +87,20 @@ pub(crate) fn may_replace(
         .map(|d| format!("`{}`: {} ({})", text_of(new, d.line), d.message, d.remedy))
         .collect();
     if broken.is_empty() { Ok(status(new, &judgement)) } else { Err(broken.join("; ")) }
+}
+
+/// What works where a list or a route map must not be missing for a moment.
+fn change_instead(lost: &Reference) -> String {
+    let by_line = match lost.what {
+        "access list" => {
+            format!("change its lines (`ip access-list extended {}`, `no 10`, `15 permit ...`)", lost.name)
+        }
+        "route map" => {
+            format!("change its entries (`route-map {} permit 10`, `no match ...`, `match ...`)", lost.name)
+        }
+        _ => return String::new(),
+    };
+    format!("; {by_line}, or all at once by `configure replace flash:FILE`")
 }
 
 /// The tunnels that would not exist here any more, or not yet, each with what is new of its
@@ -203,6 +219,26 @@ mod tests {
             assert!(refused.contains(lost) && refused.contains("not defined"), "{refused}");
             // what the running one lacks already stays as it is
             assert_eq!(replaced(&after, &after), Ok(()), "{lost}");
+        }
+    }
+
+    /// A list of translation may be replaced by a paste, as on IOS; where something needs it, the
+    /// refusal says what works.
+    #[test]
+    fn a_list_of_translation_may_be_removed_and_that_of_a_tunnel_says_what_works_instead() {
+        let rule = "access-list 120 permit ip 10.1.0.0 0.0.255.255 any\n\
+                    ip nat inside source list 120 interface FastEthernet0/0 overload\n";
+        let running = format!("{RUNNING}{rule}");
+        let without = |list: &str| {
+            let lines = running.lines().filter(|line| !line.starts_with(&format!("access-list {list} ")));
+            lines.map(|line| format!("{line}\n")).collect::<String>()
+        };
+        assert_eq!(replaced(&running, &without("120")), Ok(()));
+        let refused = replaced(&running, &without("101")).unwrap_err();
+        for words in
+            ["needs the access list 101", "`ip access-list extended 101`", "configure replace flash:"]
+        {
+            assert!(refused.contains(words), "{words}: {refused}");
         }
     }
 

@@ -5,6 +5,7 @@ use super::start::{
     status,
 };
 use crate::choices::{Choices, Judgement, quoted};
+use crate::router;
 use crate::translate::Translation;
 use hubward_config::Parsed;
 use hubward_config::diagnostic::{Code, Diagnostic, Severity};
@@ -52,6 +53,7 @@ impl Report {
         if forwards_ipv6() {
             warnings.push(FORWARDS_IPV6.to_string());
         }
+        warnings.extend(router::foreign_warnings());
         warnings.extend(judgement.idle.iter().map(|line| allowed_for_nothing(line)));
         if !is_input(file) && is_open(file, &parsed) {
             warnings.push(readable(file));

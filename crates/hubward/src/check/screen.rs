@@ -140,9 +140,10 @@ fn short(group: &Group) -> String {
     if text.chars().count() <= most {
         return text;
     }
-    let mut cut: String = text.chars().take(most - 2).collect();
-    cut.truncate(cut.trim_end().len());
-    cut + " …"
+    let cut: String = text.chars().take(most - 1).collect();
+    // no word is cut
+    let whole = cut.rsplit_once(' ').map_or(cut.as_str(), |(whole, _)| whole);
+    format!("{} …", whole.trim_end_matches([' ', ';', ':', ',']))
 }
 
 /// Different sentences that are shown of a group.

@@ -112,3 +112,23 @@ fn a_consequence_is_told_once() {
     assert!(words.contains("Tunnel interfaces: 3 lines (2, 4-5): is a tunnel interface;"), "{shown}");
     assert_eq!(words.matches("the networks behind it are unreachable").count(), 1, "{shown}");
 }
+
+/// A line that is too long for the screen ends with a whole word.
+#[test]
+fn no_word_is_cut_at_the_end_of_a_line() {
+    let says = "there is nothing of this kind here, and what it would do is done by Linux in another way";
+    for length in 1..says.len() {
+        let group = Group {
+            title: "Hardware".into(),
+            lines: vec![1],
+            says: vec![says.get(..length).unwrap_or_default().into()],
+        };
+        let shown = short(&group);
+        assert!(shown.chars().count() <= COLUMNS - 2, "{shown}");
+        if let Some(start) = shown.strip_suffix(" …") {
+            let said = start.rsplit_once(": ").map_or(start, |(_, said)| said);
+            let rest = says.strip_prefix(said).unwrap();
+            assert!(rest.starts_with([' ', ',']), "{shown}");
+        }
+    }
+}

@@ -6,7 +6,7 @@ use super::{Guard, ranges};
 use crate::base::store::Store;
 use crate::machine::view::Names;
 use hubward_config::Parsed;
-use hubward_linux::marks::{CLEAR_MARK, FWMARK};
+use hubward_linux::marks::{CLEAR_MARK, FWMARK, POLICY_MASK, POLICY_SHIFT};
 use hubward_linux::netns::{self, NetNs};
 use hubward_linux::nftables::{Counted, Hook, Nftables, Rule, Table, Test, Verdict};
 use hubward_proto::flow::selector::AddressRange;
@@ -80,7 +80,7 @@ impl Filter<'_> {
         match test {
             Test::LeavesBy(name) => packet.by == name,
             Test::LeavesByPrefix(start) => packet.by.starts_with(start.as_str()),
-            Test::Mark(mark) => packet.mark == *mark,
+            Test::Mark(mark) => packet.mark & !POLICY_MASK == *mark,
             Test::Ipsec => packet.ipsec,
             Test::Protocol(protocol) => packet.protocol == *protocol,
             Test::Source(address, mask) => masked(packet.source, *mask) == masked(*address, *mask),
@@ -221,6 +221,10 @@ fn ike_and_esp_pass_and_what_is_sent_on_in_clear_is_looked_at() {
     assert!(passes(&Packet { mark: FWMARK, ..selected }));
     assert!(passes(&Packet { ipsec: true, ..selected }));
     assert!(!passes(&Packet { mark: CLEAR_MARK, ..selected }));
+    // whatever way `ip local policy` leads them
+    assert!(passes(&Packet { mark: FWMARK | 3 << POLICY_SHIFT, ..selected }));
+    assert!(!passes(&Packet { mark: CLEAR_MARK | 3 << POLICY_SHIFT, ..selected }));
+    assert!(!passes(&Packet { mark: 3 << POLICY_SHIFT, ..selected }));
     assert!(!passes(&Packet { mark: 0x2_4857, ..selected }));
 }
 

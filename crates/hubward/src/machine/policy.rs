@@ -15,11 +15,10 @@ use crate::machine::view::{Names, same};
 use hubward_config::model::{Addressing, Config, InterfaceKind};
 use hubward_config::policy_routing::{NULL, Way, decisions, numbers};
 use hubward_linux::link::Link;
-use hubward_linux::marks::{
-    CAPTURE_MASK, POLICY_CAPTURE_TABLE, POLICY_MASK, POLICY_PRIORITY, POLICY_SHIFT, POLICY_TABLE,
-};
+use hubward_linux::marks::{POLICY_CAPTURE_TABLE, POLICY_SHIFT, POLICY_TABLE};
+use hubward_linux::owned::{policy_capture, policy_exemption, policy_way};
 use hubward_linux::route::{Route, RouteKind};
-use hubward_linux::rule::{Family, Rule};
+use hubward_linux::rule::Rule;
 use hubward_linux::sysctl::Setting;
 use ipnet::{IpNet, Ipv4Net};
 use std::collections::{BTreeMap, BTreeSet};
@@ -80,6 +79,7 @@ impl Policy {
             return policy;
         }
         let explicit = around.explicit();
+        let mut captures = Vec::new();
         for (decision, number) in numbers {
             let way = around.table(&decision, &explicit);
             if way.is_empty() {
@@ -88,15 +88,15 @@ impl Policy {
             let captured = around.captured(&way, &explicit);
             let number = u32::from(number);
             let mark = number << POLICY_SHIFT;
-            let rule = |place: u32, mask: u32, table: u32| Rule {
-                mark: Some((mark, mask)),
-                ..Rule::new(Family::V4, POLICY_PRIORITY + place, table)
-            };
+            policy.add(policy_way(mark, POLICY_TABLE + number), way);
             if !captured.is_empty() {
-                let rule = rule(0, POLICY_MASK | CAPTURE_MASK, POLICY_CAPTURE_TABLE + number);
-                policy.add(rule, captured);
+                captures.push((policy_capture(mark, POLICY_CAPTURE_TABLE + number), captured));
             }
-            policy.add(rule(1, POLICY_MASK, POLICY_TABLE + number), way);
+        }
+        // what these would capture of Hubward's own packets must have a way around them before
+        policy.rules.extend((!captures.is_empty()).then(policy_exemption));
+        for (rule, captured) in captures {
+            policy.add(rule, captured);
         }
         policy
     }
@@ -129,7 +129,7 @@ impl Policy {
         let mut changes: Vec<_> = new.map(|(_, route)| Change::RouteOn(route.clone())).collect();
         let new = after.rules.iter().filter(|rule| !before.rules.contains(rule));
         changes.extend(new.cloned().map(Change::RuleOn));
-        let old = before.rules.iter().filter(|rule| !after.rules.contains(rule));
+        let old = before.rules.iter().rev().filter(|rule| !after.rules.contains(rule));
         changes.extend(old.cloned().map(Change::RuleAway));
         let old = before.routes.iter().filter(|(key, _)| !after.routes.contains_key(*key));
         changes.extend(old.map(|(_, route)| Change::RouteAway(route.clone())));

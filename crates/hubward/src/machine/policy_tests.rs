@@ -157,7 +157,7 @@ fn a_crypto_map_sees_what_is_led_to_its_interface() {
         let policy = &lab.standing.policy;
         let rules = policy.rules.iter().filter(|rule| rule.table > POLICY_CAPTURE_TABLE);
         let of_first = |rule: &&hubward_linux::rule::Rule| {
-            rule.priority == 11_090 && rule.mark.is_some_and(|(_, mask)| mask == POLICY_MASK | 0xffff)
+            rule.priority == 11_090 && rule.mark.is_some_and(|(_, mask)| mask == POLICY_MASK)
         };
         let rules: Vec<_> = rules.collect();
         assert!(rules.iter().all(of_first), "{rules:?}");
@@ -209,8 +209,9 @@ fn a_change_never_leads_packets_to_a_table_that_is_not_complete() {
         [
             "policy way 0.0.0.0/0 via 198.51.100.3 eth0",
             "policy captured 10.2.0.0/16 hubward0",
-            "policy rule 11090",
             "policy rule 11091",
+            "policy rule 11089",
+            "policy rule 11090",
             "no policy rule 11091",
             "no policy way 0.0.0.0/0 via 192.0.2.1 eth2",
         ]
@@ -219,6 +220,7 @@ fn a_change_never_leads_packets_to_a_table_that_is_not_complete() {
         steps(&mut lab, &[OUTSIDE.into(), LAN.into(), SECOND.into(), POLICY.into()]),
         [
             "no policy rule 11090",
+            "no policy rule 11089",
             "no policy rule 11091",
             "no policy way 0.0.0.0/0 via 198.51.100.3 eth0",
             "no policy captured 10.2.0.0/16 hubward0",

@@ -10,9 +10,10 @@ use crate::gateway::startup::keep;
 use crate::manage::desk::{Desk, Refusal};
 use crate::manage::typed_password;
 use hubward_config::Parsed;
-use hubward_config::diagnostic::Code;
+use hubward_config::diagnostic::{Code, Diagnostic, Severity};
 use hubward_config::document::Class;
 use hubward_config::edit::{self, Position, Wrong};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -39,16 +40,85 @@ pub(crate) fn enter(desk: &Desk, position: &Position, line: &str) -> Result<Ente
     let obfuscate = desk.views.parsed().config.password_encryption;
     let protected = typed_password::protect(line, position, obfuscate);
     let entered = protected.as_deref().unwrap_or(line);
-    let ((position, place), parsed) = attempt(desk, Extent::Lines, |running| {
+    let ((position, place, before), parsed) = attempt(desk, Extent::Lines, |running| {
         let text = running.document.print();
         let change = edit::enter(&text, position, entered).map_err(|wrong| {
             // the place is one in what was typed, not in what that became
             let as_typed = protected.as_ref().and_then(|_| edit::enter(&text, position, line).err());
             refused(as_typed.unwrap_or(wrong), line)
         })?;
-        Ok((change.text, (change.position, change.line)))
+        let before = Before::of(running, &change);
+        Ok((change.text, (change.position, change.line, before)))
     })?;
-    Ok(Entered { position, told: place.and_then(|place| idle(&parsed, place)).unwrap_or_default() })
+    let told = place.and_then(|place| idle(&parsed, place)).unwrap_or_default();
+    Ok(Entered { position, told: told + &before.news(&parsed, place, line) })
+}
+
+/// What is known of a configuration before a line is entered.
+pub(crate) struct Before {
+    /// What is said of it.
+    said: BTreeSet<(Code, String)>,
+    /// The rule of translation that the line takes the place of.
+    replaced: Option<String>,
+}
+
+/// Remarks of a line that its user is told at once: what it does is hardly what was meant.
+const DOUBTFUL: [Code; 2] = [Code::Overlap, Code::Wildcard];
+/// Lines that a removal is told to leave without effect.
+const LEFT: usize = 4;
+
+impl Before {
+    pub(crate) fn of(running: &Parsed, change: &edit::Change) -> Self {
+        let said = running.diagnostics.iter().filter(|told| is_news(told.code));
+        let said = said.map(|told| (told.code, told.message.clone())).collect();
+        Self { said, replaced: replaced(running, change) }
+    }
+
+    /// What the line changed besides what it says, for its user, a sentence a line.
+    pub(crate) fn news(&self, now: &Parsed, place: Option<usize>, typed: &str) -> String {
+        let removes = ["no ", "default "].iter().any(|word| {
+            let start = typed.trim_start().get(..word.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(word))
+        });
+        let line_of = |told: &Diagnostic| usize::try_from(told.line.saturating_sub(1)).ok();
+        let is_new = |told: &&Diagnostic| !self.said.contains(&(told.code, told.message.clone()));
+        let mut out: Vec<String> = Vec::new();
+        if let Some(replaced) = &self.replaced {
+            out.push(format!("this takes the place of \"{replaced}\""));
+        }
+        for told in now.diagnostics.iter().filter(|told| told.severity >= Severity::Warning).filter(is_new) {
+            if DOUBTFUL.contains(&told.code) && place.is_some() && line_of(told) == place {
+                out.push(told.message.clone());
+            }
+            if removes && told.code == Code::Dangling {
+                let line = line_of(told).and_then(|line| now.document.lines.get(line));
+                let line = line.map(|line| line.spelled.clone()).unwrap_or_default();
+                out.push(format!("\"{}\": {}", hubward_config::secret::shown(&line), told.message));
+            }
+        }
+        out.truncate(LEFT);
+        out.iter().map(|sentence| format!("% {}\n", cut(&sentence.replace('`', "\"")))).collect()
+    }
+}
+
+fn is_news(code: Code) -> bool {
+    code == Code::Dangling || DOUBTFUL.contains(&code)
+}
+
+/// The dynamic rule of translation, of the same list or route map, in whose place a line comes.
+fn replaced(running: &Parsed, change: &edit::Change) -> Option<String> {
+    const SELECTING: usize = 6;
+    let (text, line) = change.text.as_deref().zip(change.line)?;
+    let new: Vec<&str> = text.lines().nth(line)?.split_whitespace().collect();
+    let selects = new
+        .get(..SELECTING)
+        .filter(|words| matches!(words, ["ip", "nat", "inside", "source", "list" | "route-map", _]))?;
+    let lines = running.document.lines.iter().filter(|line| line.under.is_none());
+    let mut old = lines.map(|line| line.spelled.as_str()).filter(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        words.starts_with(selects) && words != new
+    });
+    old.next().map(str::to_string)
 }
 
 /// Puts another configuration in the place of the running one, and says how many of its lines have
@@ -69,13 +139,18 @@ pub(crate) fn tell_configured(desk: &Desk, by: Option<LineName>) {
 /// Why a line has no effect, in one line.
 pub(crate) fn idle(parsed: &Parsed, place: usize) -> Option<String> {
     let line = parsed.document.lines.get(place)?;
+    // it is used when it is whole
+    let head = line.under.and_then(|under| parsed.document.lines.get(under)).unwrap_or(line);
+    if head.spelled.starts_with("route-map ") && line.class == Class::Inert {
+        return None;
+    }
     let told = parsed.diagnostics.iter().find(|told| {
         usize::try_from(told.line) == Ok(place + 1)
             && matches!(told.code, Code::Inert | Code::Unsupported | Code::Unenforced | Code::Forwarding)
     });
     match (line.class, told) {
         (Class::Inert | Class::Unsupported, Some(told)) => {
-            Some(format!("% {}\n", printable(&told.message.replace('`', "\""), 200)))
+            Some(format!("% {}\n", cut(&told.message.replace('`', "\""))))
         }
         // it shares the fate of the line that opened its mode
         (Class::Inert | Class::Unsupported, None) if line.under.is_some() => {
@@ -146,6 +221,18 @@ pub(crate) fn refused(wrong: Wrong, line: &str) -> Refusal {
 /// What may be repeated to the user who typed it.
 fn printable(line: &str, most: usize) -> String {
     line.trim().chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(most).collect()
+}
+
+/// Letters of a sentence that is told of a line.
+const SENTENCE: usize = 400;
+
+/// A sentence, without what is too long of it: no word is cut.
+fn cut(text: &str) -> String {
+    let text = printable(text, usize::MAX);
+    match text.get(..SENTENCE).and_then(|start| start.rsplit_once(' ')) {
+        Some((start, _)) if text.len() > SENTENCE => format!("{start} ..."),
+        _ => text,
+    }
 }
 
 /// A place where a configuration is kept, as IOS names it.
@@ -387,6 +474,74 @@ mod tests {
         ] {
             assert_eq!(Place::named(name), None, "{name}");
         }
+    }
+
+    /// What a typed line says, and what it does besides.
+    fn told(text: &str, lines: &[&str]) -> String {
+        let mut running = hubward_config::parse(text);
+        let (mut position, mut told) = (Position::default(), String::new());
+        for line in lines {
+            let change = edit::enter(&running.document.print(), &position, line).unwrap();
+            let before = Before::of(&running, &change);
+            if let Some(text) = &change.text {
+                running = hubward_config::parse(text);
+            }
+            told = change.line.and_then(|place| idle(&running, place)).unwrap_or_default();
+            told += &before.news(&running, change.line, line);
+            position = change.position;
+        }
+        told
+    }
+
+    const NAT: &str = "interface FastEthernet0/0\n ip address 203.0.113.2 255.255.255.0\n ip nat outside\n\
+                       interface FastEthernet0/1\n ip nat inside\naccess-list 1 permit any\n\
+                       ip nat inside source list 1 interface FastEthernet0/0 overload\n";
+
+    #[test]
+    fn a_removal_says_what_has_no_effect_without_it() {
+        assert_eq!(
+            told(NAT, &["no access-list 1"]),
+            "% \"ip nat inside source list 1 interface FastEthernet0/0 overload\": the access list 1 is not defined; \
+             until it is, this has no effect\n"
+        );
+        assert_eq!(told(NAT, &["no access-list 1", "access-list 1 permit any"]), "");
+        assert_eq!(told(NAT, &["no access-list 1", "no ip http server"]), "", "it is said once");
+    }
+
+    #[test]
+    fn a_rule_that_takes_the_place_of_another_says_so() {
+        let told = |line: &str| told(NAT, &[line]);
+        let says = told("ip nat inside source list 1 pool P");
+        let words = "takes the place of \"ip nat inside source list 1 interface FastEthernet0/0 overload\"";
+        assert!(says.contains(words), "{says}");
+        assert_eq!(told("ip nat inside source list 1 interface FastEthernet0/0 overload"), "");
+        assert_eq!(told("ip nat inside source list 2 interface FastEthernet0/0 overload"), "");
+    }
+
+    #[test]
+    fn a_network_mask_for_a_wildcard_is_told_at_once() {
+        let says = told(NAT, &["access-list 7 permit 10.1.1.0 255.255.255.0"]);
+        assert!(says.starts_with("% 255.255.255.0 is a wildcard here and means every address"), "{says}");
+        assert_eq!(told(NAT, &["access-list 7 permit 10.1.1.0 0.0.0.255"]), "");
+    }
+
+    /// The map comes first, and then its use.
+    #[test]
+    fn a_route_map_that_is_being_typed_is_not_said_to_have_no_effect() {
+        for lines in [
+            &["route-map R permit 10"][..],
+            &["route-map R permit 10", "match ip address 1", "set ip next-hop 10.1.1.1"],
+        ] {
+            assert_eq!(told(NAT, lines), "", "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_sentence_is_cut_between_words() {
+        let long = "word ".repeat(200);
+        let said = cut(&long);
+        assert!(said.len() <= SENTENCE + 4 && said.ends_with("word ..."), "{said}");
+        assert_eq!(cut("a short one"), "a short one");
     }
 
     /// Of a whole configuration the lines without effect are counted by kinds. Words that tools take

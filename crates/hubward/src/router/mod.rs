@@ -9,6 +9,7 @@ pub(crate) mod log;
 pub(crate) mod pools;
 pub(crate) mod reflexive;
 pub(crate) mod rules;
+mod sweep;
 pub(crate) mod translations;
 
 use crate::base::clock::now;
@@ -18,28 +19,29 @@ use crate::machine::view::Names;
 use anyhow::Context as _;
 use hubward_config::Parsed;
 use hubward_config::model::{Config, Moment};
-use hubward_config::policy_routing;
-use hubward_linux::conntrack::{Conntrack, MOST};
 use hubward_linux::error::Error;
 use hubward_linux::link;
-use hubward_linux::marks::{FWMARK, INTERFACE_PREFIX};
+use hubward_linux::marks::INTERFACE_PREFIX;
 use hubward_linux::netlink::Netlink;
 use hubward_linux::nft;
 use hubward_linux::nftables::objects::Shape;
 use hubward_linux::nftables::{Counted, Nftables};
-use hubward_linux::route::{self, Lookup, RouteKind};
 use hubward_proto::time::Instant;
 use ipnet::Ipv4Net;
 use log::{Journal, Said};
 use pools::Allocator;
-use rules::began::{Judge, Translation};
+use rules::began::Translation;
 use rules::one_to_one::{self, Holdings, MAPS, still_held};
 use rules::{Here, Rules, TABLE};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::Duration;
+use sweep::Sweep;
 use translations::Misses;
+
+/// After what time a removal of connections that failed is tried again.
+const SWEEP_AGAIN: Duration = Duration::from_secs(60);
 
 /// The table of a gateway.
 pub(crate) struct Router {
@@ -64,6 +66,10 @@ pub(crate) struct Router {
     /// The translation under which there may be connections that the one in force would translate
     /// in another way.
     before: Option<Translation>,
+    /// The removal of such connections.
+    sweep: Option<Sweep>,
+    /// It failed: when it is tried again.
+    sweep_again: Option<Instant>,
     /// What lines with `log` met.
     journal: Journal,
     /// Gives the addresses of pools without `overload`.
@@ -99,6 +105,14 @@ pub(crate) fn foreign() -> Vec<String> {
     chains.into_iter().map(|chain| format!("another program's {chain}")).collect()
 }
 
+/// What `check` and the start say of them.
+pub(crate) fn foreign_warnings() -> impl Iterator<Item = String> {
+    let told = |chain| {
+        format!("{chain}: what it does not let pass is not forwarded, whatever the configuration says")
+    };
+    foreign().into_iter().map(told)
+}
+
 impl Router {
     /// Puts the table of a configuration in place of one that an earlier run left, whose counts
     /// continue.
@@ -118,6 +132,8 @@ impl Router {
             leaving: Vec::new(),
             links: BTreeSet::new(),
             before: None,
+            sweep: None,
+            sweep_again: None,
         };
         router.set(parsed, here)?;
         Ok(router)
@@ -232,34 +248,29 @@ impl Router {
         if self.leaving.len() < left {
             self.set_or_tell(parsed, here);
         }
+        if self.sweep.as_ref().is_some_and(Sweep::is_over)
+            && let Some(sweep) = self.sweep.take()
+            && let Err(before) = sweep.end()
+        {
+            self.sweep_failed(before);
+        }
+        // one at a time: rules that change again wait until it is over
+        if self.sweep.is_some() || self.sweep_again.is_some_and(|again| again > now()) {
+            return;
+        }
         let (Some(before), Some(rules)) = (self.before.take(), &self.rules) else { return };
         if before.is_empty() && rules.translation.is_empty() {
             return;
         }
-        let held = self.filters.as_ref().map(|filters| held::read(filters, &rules.pools)).transpose();
-        let held = match held {
-            Ok(held) => held.unwrap_or_default(),
-            Err(error) => {
-                tracing::warn!("connections may still be translated as before: {error}");
-                self.before = Some(before);
-                return;
-            }
-        };
-        let judge = Judge::new(&parsed.config, here, &rules.translation, &before, &held);
-        let by_policy = !policy_routing::numbers(&parsed.config).is_empty();
-        match begin_again(&judge, by_policy) {
-            Ok(0) => {}
-            Ok(1) => tracing::info!(
-                "a connection that began before `ip nat` was what it is now is no longer translated as it was"
-            ),
-            Ok(count) => tracing::info!(
-                "{count} connections that began before `ip nat` was what it is now are no longer translated as they were"
-            ),
-            Err(error) => {
-                tracing::warn!("connections may still be translated as before: {error}");
-                self.before = Some(before);
-            }
+        match Sweep::begin(&parsed.config, here, &rules.translation, before) {
+            Ok(sweep) => (self.sweep, self.sweep_again) = (Some(sweep), None),
+            Err(before) => self.sweep_failed(before),
         }
+    }
+
+    /// The oldest rules under which there may be connections count.
+    fn sweep_failed(&mut self, before: Translation) {
+        (self.before, self.sweep_again) = (Some(before), Some(now() + SWEEP_AGAIN));
     }
 
     /// Tells what lines with `log` met, as often as the gateway has time.
@@ -324,35 +335,6 @@ impl Router {
 
 fn is_up(name: &str) -> bool {
     Netlink::open().and_then(|netlink| link::by_name(&netlink, name)).is_ok_and(|link| link.up)
-}
-
-/// Removes the connections that are outdated; how many there were. If policy routing may lead them
-/// out by another link than the routes (`by_policy`), those stay that are right for one of the links.
-fn begin_again(judge: &Judge<'_>, by_policy: bool) -> Result<usize, Error> {
-    let (conntrack, netlink) = (Conntrack::open()?, Netlink::open()?);
-    // sources by the routes of the configuration, destinations by those into the TUN too
-    let (mut comes, mut goes) = (BTreeMap::new(), BTreeMap::new());
-    let leads = |known: &mut BTreeMap<Ipv4Addr, Option<String>>, address: Ipv4Addr, mark: u32| {
-        known.entry(address).or_insert_with(|| link_to(&netlink, address, mark)).clone()
-    };
-    let listing = conntrack.list(MOST, |connection| {
-        let mut comes = |address| leads(&mut comes, address, FWMARK);
-        let by_routes = judge.is_outdated(connection, &mut comes, |address| leads(&mut goes, address, 0));
-        let mut others = judge.links_outside().filter(|_| by_policy && by_routes);
-        by_routes && others.all(|link| judge.is_outdated(connection, &mut comes, |_| Some(link.clone())))
-    })?;
-    let mut removed = 0;
-    for connection in &listing.connections {
-        removed += usize::from(conntrack.remove(connection)?);
-    }
-    Ok(removed)
-}
-
-/// The link by which the routes lead to an address, if it is another machine's.
-fn link_to(netlink: &Netlink, address: Ipv4Addr, mark: u32) -> Option<String> {
-    let how = Lookup { mark, ..Lookup::default() };
-    let route = route::lookup(netlink, address.into(), how).ok()?;
-    (route.kind == RouteKind::Unicast).then(|| link::name_of(route.interface)).flatten()
 }
 
 fn tell(said: Vec<Said>) {

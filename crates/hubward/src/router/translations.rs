@@ -424,12 +424,6 @@ impl Wanted {
         self.takes_addresses() && self.inside.is_none_or(is)
     }
 
-    /// All between an inside global and an inside local address.
-    pub(crate) const fn between(global: Ipv4Addr, local: Ipv4Addr) -> Self {
-        let (global, local) = (Place { address: global, port: None }, Place { address: local, port: None });
-        Self { protocol: None, inside: Some((global, local)), outside: None }
-    }
-
     /// The inside global and the inside local address of a translated connection.
     pub(crate) fn pair_of(connection: &Connection) -> Option<(Ipv4Addr, Ipv4Addr)> {
         let ends = connection.is_translated().then(|| Ends::of(connection))?;

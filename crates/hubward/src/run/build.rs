@@ -115,10 +115,8 @@ pub(crate) fn build(
     // before anything is forwarded
     let here = router::here(&parsed.config, machine.names(), &[], machine.tun());
     let mut router = Router::set_up(&parsed, here)?;
-    for chain in router::foreign() {
-        tracing::warn!(
-            "{chain}: what it does not let pass is not forwarded, whatever the configuration says"
-        );
+    for warning in router::foreign_warnings() {
+        tracing::warn!("{warning}");
     }
     let Prepared { faces, addresses, reserved } = machine.prepare(&parsed.config)?;
     machine.adopt(faces, &[]);

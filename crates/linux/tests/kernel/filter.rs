@@ -137,10 +137,20 @@ fn each_test() {
     let counts: Vec<_> =
         filters.counters("test_guard").unwrap().iter().map(|(_, count)| count.packets).collect();
     assert_eq!(counts, [0, 1]);
-    // a mark is compared as a whole
+    // a mark is compared as a whole, but for what policy routing decided
     let marked = Rule::new(vec![Is::Mark(FWMARK)], Verdict::Accept);
     filters.replace(&table(vec![marked, drop_of(vec![])])).unwrap();
-    for (mark, passes) in [(FWMARK, true), (CLEAR_MARK, false), (0, false), (FWMARK + 1, false)] {
+    let decided = 0x0ab0_0000;
+    for (mark, passes) in [
+        (FWMARK, true),
+        (FWMARK | decided, true),
+        (CLEAR_MARK, false),
+        (CLEAR_MARK | decided, false),
+        (0x8000_0000 | FWMARK, false),
+        (decided, false),
+        (0, false),
+        (FWMARK + 1, false),
+    ] {
         assert_eq!(arrives(&pair, mark, 10), passes, "{mark:#x}");
     }
     // `return` continues after the jump
@@ -236,7 +246,7 @@ fn as_nft_shows() {
     for line in [
         "type ipv4_addr",
         "elements = { 10.2.0.0/16 }",
-        "meta mark 0x00004857 accept",
+        "meta mark & 0xf00fffff == 0x00004857 accept",
         "rt ipsec exists accept",
         "oifname \"eth0\" ip saddr 10.1.0.0/16 ip daddr @far udp dport 53 counter packets 0 bytes 0 drop \
          comment \"dropped\"",

@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use anyhow::{Result, ensure};
 use hubward_interop::capture::Capture;
 use hubward_interop::charon::{Build, Charon, Spoke};
-use hubward_interop::hubward::Hubward;
+use hubward_interop::hubward::{Hubward, binary};
 use hubward_interop::inject::datagrams;
 use hubward_interop::lab::Lab;
 use hubward_interop::needs::Need;
@@ -120,6 +120,11 @@ fn unwanted(lab: &Lab) -> Result<()> {
         told.contains("another program's table inet fw, chain f at hook forward has policy drop"),
         "{told}"
     );
+    let file = lab.dir().join("checked.cfg");
+    std::fs::write(&file, CONFIG)?;
+    let check = format!("{} check {} || true", binary()?.display(), file.display());
+    let checked = net.hq.run(&["sh", "-c", &check])?.replace("\n  ", " ");
+    ensure!(checked.contains("table inet fw, chain f at hook forward has policy drop"), "{checked}");
     net.hq.run(&["nft", "delete table inet fw"])?;
 
     // without Hubward the same packets leave, and the others do not

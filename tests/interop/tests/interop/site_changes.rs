@@ -28,6 +28,7 @@ use crate::{Case, case};
 pub(crate) const CASES: &[Case] =
     &[case("sixty_changes_under_traffic_let_nothing_pass_that_none_permits", &[Need::Hubward], changes)];
 
+/// How many, if `HUBWARD_CHANGES` does not say otherwise.
 const CHANGES: usize = 60;
 /// What a random number begins with; it is printed when the test fails, like everything.
 const SEED: u64 = 0x4855_4257;
@@ -243,7 +244,8 @@ fn changes(lab: &Lab) -> Result<()> {
 fn type_changes(hq: &Hubward, lines: &mut Lines, epochs: &mut Vec<Epoch>) -> Result<()> {
     let mut random = Random(SEED);
     std::thread::sleep(Duration::from_millis(500));
-    for _ in 0..CHANGES {
+    let asked = std::env::var("HUBWARD_CHANGES").ok().and_then(|number| number.parse().ok());
+    for _ in 0..asked.unwrap_or(CHANGES) {
         let text = lines.change(&mut random);
         let begun = Instant::now();
         typed(hq, &text)?;

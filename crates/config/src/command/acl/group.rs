@@ -138,7 +138,10 @@ fn subnet(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
         (None, Some(length)) => format!("{address}{length}").parse().ok().filter(|_| length.starts_with('/')),
         (None, None) => None,
     };
-    let net = net.ok_or_else(|| given.problem("mask", "a network mask"))?;
+    let net = net.ok_or_else(|| {
+        let wildcard = given.address("mask").and_then(|mask| given.no_mask("mask", mask));
+        wildcard.unwrap_or_else(|| given.problem("mask", "a network mask"))
+    })?;
     put_network(fold, NetworkObject::Net(net.trunc()));
     Ok(())
 }

@@ -322,7 +322,7 @@ pub(super) fn ports(
     let all = |name: &str| {
         let read = |(place, word): (usize, &str)| {
             let port = number_or_name(known, word);
-            port.ok_or_else(|| given.problem_with(name, place, "a port"))
+            port.ok_or_else(|| given.problem_with(name, place, &format!("a port{}", meant_port(known, word))))
         };
         given.words(name).enumerate().map(read).collect::<Result<Vec<u16>, Problem>>()
     };
@@ -352,6 +352,37 @@ pub(super) fn ports(
         (Some(first), Some(last)) => Some(Numbers::Range(first.min(last), first.max(last))),
         _ => None,
     })
+}
+
+/// Ports that have a name elsewhere, and only a number here.
+const UNNAMED: &[(&str, u16)] = &[
+    ("dhcp", 67),
+    ("dns", 53),
+    ("http", 80),
+    ("https", 443),
+    ("imap", 143),
+    ("imaps", 993),
+    ("ldap", 389),
+    ("ldaps", 636),
+    ("ntp", 123),
+    ("rdp", 3389),
+    ("ssh", 22),
+];
+
+/// What a word was meant as that is no port: ` (did you mean 443?)`.
+fn meant_port(known: &[Name<u16>], word: &str) -> String {
+    let lower = word.to_ascii_lowercase();
+    let unnamed = UNNAMED.iter().map(|(name, _)| *name);
+    let names = known.iter().map(|(name, _)| *name);
+    let exact = unnamed.clone().find(|name| *name == lower);
+    let Some(meant) = exact.or_else(|| slip::meant(&lower, names.chain(unnamed))) else {
+        return String::new();
+    };
+    let number = UNNAMED.iter().find(|(name, _)| *name == meant).filter(|_| value(known, meant).is_none());
+    match number {
+        Some((name, number)) => format!(" (did you mean {number}, {name}?)"),
+        None => format!(" (did you mean {meant}?)"),
+    }
 }
 
 fn number_or_name<T: std::str::FromStr + Copy + PartialEq>(names: &[Name<T>], word: &str) -> Option<T> {
