@@ -135,9 +135,10 @@ fn for_themselves(lab: &Lab) -> Result<()> {
 
     // another line, a reload and a restart change nothing of it
     typed(&hq, "ip nat inside source static 10.1.1.77 198.51.100.6\n")?;
+    ensure!(pairs(&hq)?.len() == 3, "{:?}", pairs(&hq)?);
     hq.reload("hq", &edit(CONFIG, "hostname R\n", "hostname S\n")?)?;
+    wait::until("the configuration without the static line", secs(10), || Ok(pairs(&hq)? == both))?;
     talk.goes_on("a reload")?;
-    ensure!(pairs(&hq)? == both, "{:?}", pairs(&hq)?);
     hq.stop()?;
     drop(hq);
     let hq = start(lab, "hq-again", &net.hq, CONFIG, &[])?;
