@@ -189,9 +189,6 @@ fn dynamic_rule(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     let Some(to) = to else { return Err(given.missing("an interface or a pool")) };
     told(fold, given);
     let overload = given.has("overload") || matches!(to, NatTo::Interface(_));
-    if !overload {
-        fold.fate = Some(Fate::Unsupported("hosts share the pool's addresses, as with `overload`"));
-    }
     let line = fold.line;
     put(fold, key, NatRule::Dynamic(DynamicNat { which, to, overload, line }));
     Ok(())
@@ -281,7 +278,7 @@ fn timeout(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     let never = given.has("never").then_some(0);
     let seconds = fold.unless_no(never.or_else(|| given.number("seconds")));
     *of(&mut fold.config.nat.timeouts) = seconds;
-    if !fold.no && (given.has("timeout") || given.has("icmp-timeout")) {
+    if !fold.no && given.has("icmp-timeout") {
         fold.fate = Some(Fate::Unsupported("the kernel's own time applies"));
     }
     Ok(())

@@ -246,7 +246,11 @@ pub(super) fn snapshot(config: &str, interfaces: Vec<InterfaceView>) -> Snapshot
         filtered: BTreeMap::new(),
         reflexive: BTreeMap::new(),
         foreign: Vec::new(),
-        translations: translations::View { connections: Some(Listing::default()), ..Default::default() },
+        translations: translations::View {
+            connections: Some(Listing::default()),
+            held: Some(BTreeMap::new()),
+            ..Default::default()
+        },
         links: interfaces.iter().filter_map(|view| Some((view.index?, view.name.clone()))).collect(),
         routes: connected.collect(),
         statics: Arc::default(),
@@ -449,6 +453,7 @@ interface GigabitEthernet0/2
         ],
     );
     router.translations.connections = Some(translations::tests::listing());
+    router.translations.held = Some(translations::tests::holdings());
     let list = router.parsed.config.acls.iter().find(|list| list.name == "OUTSIDE-IN").unwrap();
     let counters = counter::names(list).into_iter().flatten();
     let counted = counters.zip([1, 0, 1234]);

@@ -5,11 +5,13 @@ use crate::base::format::Format;
 use crate::exec::command::{Arguments, Context, Output, shown};
 use crate::exec::layout::Layout;
 use crate::manage::desk::{Answers, Desk, Refusal};
+use crate::router::held;
 use crate::router::translations::{Kind, Place, Translation, Wanted, dynamic_rules, pool, translations};
 use crate::views::snapshot::Snapshot;
 use hubward_config::acl::names;
 use hubward_config::model::{Config, DynamicNat, NatPool, NatSelect, NatSide, NatTo};
 use hubward_linux::Error;
+use hubward_linux::nftables::Nftables;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -46,7 +48,9 @@ pub(super) fn clear(desk: &Desk, arguments: &Arguments, _: &Answers<'_>) -> Resu
         inside: pair(("inside-global", "global-port"), ("inside-local", "local-port"))?,
         outside: pair(("outside-local", "outside-local-port"), ("outside-global", "outside-global-port"))?,
     };
-    let removed = wanted.remove().map_err(|error| unreadable(&error))?;
+    // addresses first: no connection begins with one that is taken back
+    let released = release(desk, &wanted).map_err(|error| pools_unreadable(&error))?;
+    let removed = released + wanted.remove().map_err(|error| unreadable(&error))?;
     desk.views.ordered();
     let named = wanted.inside.is_some() || wanted.outside.is_some();
     match removed {
@@ -55,12 +59,43 @@ pub(super) fn clear(desk: &Desk, arguments: &Arguments, _: &Answers<'_>) -> Resu
     }
 }
 
+/// `clear ip nat statistics`
+pub(super) fn clear_statistics(desk: &Desk, _: &Arguments, _: &Answers<'_>) -> Result<String, Refusal> {
+    desk.views.clear_nat_statistics();
+    desk.views.ordered();
+    Ok(String::new())
+}
+
+/// Takes addresses of pools from hosts; how many.
+fn release(desk: &Desk, wanted: &Wanted) -> Result<usize, Error> {
+    let pools = desk.views.snapshot().nat_pools();
+    if pools.is_empty() || !wanted.takes_addresses() {
+        return Ok(0);
+    }
+    let filters = Nftables::open()?;
+    let there = held::read(&filters, &pools)?;
+    let mut released = 0;
+    for pool in &pools {
+        let held = there.get(&pool.name).map(Vec::as_slice).unwrap_or_default();
+        let held: Vec<_> = held.iter().filter(|one| wanted.takes(one)).copied().collect();
+        if !held.is_empty() {
+            held::release(&filters, pool, &held)?;
+        }
+        released += held.len();
+    }
+    Ok(released)
+}
+
 fn number(protocol: &str) -> Option<u8> {
     names::PROTOCOLS.iter().find(|(name, _)| *name == protocol).map(|(_, number)| *number)
 }
 
 fn unreadable(error: &Error) -> Refusal {
     Refusal::Failed(format!("The kernel's table of connections cannot be used: {error}"))
+}
+
+fn pools_unreadable(error: &Error) -> Refusal {
+    Refusal::Failed(format!("Who has addresses of pools is not known: {error}"))
 }
 
 /// The translations of a gateway.
@@ -73,7 +108,14 @@ struct Listed {
 fn listed(snapshot: &Snapshot) -> Result<Listed, Refusal> {
     let listing = snapshot.translations.listing().map_err(|error| unreadable(&error))?;
     let of = |name: &str| snapshot.interfaces.iter().find(|one| one.name == name)?.net.map(|net| net.addr());
-    let rows = translations(&snapshot.parsed.config, of, &listing.connections);
+    let pools = snapshot.nat_pools();
+    let held = snapshot.translations.holdings(&pools).map_err(|error| pools_unreadable(&error))?;
+    let rows = translations(
+        &snapshot.parsed.config,
+        of,
+        &listing.connections,
+        (&held, snapshot.translations.kernels()),
+    );
     Ok(Listed { rows, more: listing.more })
 }
 
@@ -230,6 +272,8 @@ struct PoolRow {
     match_host: bool,
     addresses: u64,
     allocated: usize,
+    /// How often a host got none.
+    misses: u64,
 }
 
 struct Statistics {
@@ -276,13 +320,14 @@ impl Statistics {
             NatTo::Interface(name) => Some(name.clone()),
             NatTo::Pool(_) => None,
         };
-        let pool = pool(config, rule).map(|pool| PoolRow::new(pool, in_use.len()));
+        let misses = |pool: &NatPool| self.snapshot.translations.misses.of(&pool.name);
+        let pool = pool(config, rule).map(|pool| PoolRow::new(pool, in_use.len(), misses(pool)));
         MappingRow { id, access_list, route_map, interface, pool, translations: of_rule().count() }
     }
 }
 
 impl PoolRow {
-    fn new(pool: &NatPool, allocated: usize) -> Self {
+    fn new(pool: &NatPool, allocated: usize, misses: u64) -> Self {
         let addresses = |(first, last): &(Ipv4Addr, Ipv4Addr)| {
             u64::from(u32::from(*last)).saturating_sub(u32::from(*first).into()) + 1
         };
@@ -294,6 +339,7 @@ impl PoolRow {
             match_host: pool.match_host,
             addresses: pool.ranges.iter().map(addresses).sum(),
             allocated,
+            misses,
         }
     }
 
@@ -305,7 +351,11 @@ impl PoolRow {
         let kind = if self.match_host { "match-host" } else { "generic" };
         let (all, allocated) = (self.addresses, u64::try_from(self.allocated).unwrap_or(u64::MAX));
         let share = allocated.saturating_mul(100).checked_div(all).unwrap_or(0);
-        writeln!(out, "\ttype {kind}, total addresses {all}, allocated {allocated} ({share}%), misses 0")
+        writeln!(
+            out,
+            "\ttype {kind}, total addresses {all}, allocated {allocated} ({share}%), misses {}",
+            self.misses
+        )
     }
 }
 

@@ -88,6 +88,7 @@ pub(crate) const ROWS: &[Row] = &[
     manage("clear access-list counters [<name>]", show_acl::clear),
     manage("clear crypto guard [<network>]", show_guard::clear),
     manage("clear ip access-list counters [<name>]", show_acl::clear),
+    manage("clear ip nat statistics", show_nat::clear_statistics),
     manage("clear ip nat translation {*|forced}", show_nat::clear),
     manage(
         "clear ip nat translation inside <A.B.C.D:inside-global> <A.B.C.D:inside-local> [outside <A.B.C.D:outside-local> <A.B.C.D:outside-global>] [forced]",

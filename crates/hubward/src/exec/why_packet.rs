@@ -189,9 +189,14 @@ ip nat pool SEVERAL 203.0.113.10 203.0.113.20 netmask 255.255.255.0
     /// Which address of a pool it is nobody knows before.
     #[test]
     fn a_pool_is_no_address() {
-        let rule = "ip nat inside source list 1 pool SEVERAL\n";
+        let rule = "ip nat inside source list 1 pool SEVERAL overload\n";
         let pool = told(&format!("{CONFIG}{rule}"), "10.1.1.10 203.0.113.77 udp 53");
         let end = "leaves by GigabitEthernet0/0 in clear, as an address of a pool, to 203.0.113.77";
         assert!(pool.contains(end), "{pool}");
+        // for itself, a host gets the next one
+        let alone =
+            told(&format!("{CONFIG}{}", rule.replace(" overload", "")), "10.1.1.10 203.0.113.77 udp 53");
+        assert!(alone.contains("gets the next free address of pool SEVERAL by its first packet"), "{alone}");
+        assert!(!alone.contains("an address of a pool, to"), "{alone}");
     }
 }

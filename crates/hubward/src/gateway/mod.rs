@@ -121,7 +121,10 @@ impl Drives for Gateway {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        [self.dhcp.poll_timeout(), self.recapture, self.guard.due()].into_iter().flatten().min()
+        [self.dhcp.poll_timeout(), self.recapture, self.guard.due(), self.router.due()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn datagram(&mut self, datagram: Datagram) {

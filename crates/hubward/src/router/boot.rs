@@ -7,6 +7,8 @@
 //! | an address by DHCP | what would be translated to it is dropped |
 //! | the time, whose clock may be wrong | a line with a time range permits nothing, and always denies |
 
+use super::held;
+use super::rules::one_to_one::still_held;
 use super::rules::{Here, Rules, TABLE, rules};
 use super::whole;
 use crate::machine::apply::is_plain;
@@ -42,10 +44,11 @@ pub(crate) fn set_up(mut parsed: Parsed, here: Here<'_>) -> anyhow::Result<InFor
         return Ok(InForce::Nothing);
     }
     let counts = filters.named_counters(TABLE).unwrap_or_default();
-    let loaded = nft::load(&whole(&wanted, &counts)).or_else(|error| {
+    let held = still_held(&wanted.pools, &held::read(&filters, &wanted.pools).unwrap_or_default());
+    let loaded = nft::load(&whole(&wanted, &counts, &held)).or_else(|error| {
         // a kernel may lack what follows FTP
         let plain = with_unknown(rules(&parsed, Here { follows: false, ..here }), &unknown, here);
-        nft::load(&whole(&plain, &counts)).map_err(|_| error)
+        nft::load(&whole(&plain, &counts, &held)).map_err(|_| error)
     });
     if let Err(error) = loaded {
         filters.replace(&closed()).context("nothing filters, and forwarding cannot be stopped")?;

@@ -4,7 +4,9 @@
 //! program would open what it closes.
 
 pub(crate) mod boot;
+pub(crate) mod held;
 pub(crate) mod log;
+pub(crate) mod pools;
 pub(crate) mod reflexive;
 pub(crate) mod rules;
 mod sweep;
@@ -27,12 +29,16 @@ use hubward_linux::nftables::{Counted, Nftables};
 use hubward_proto::time::Instant;
 use ipnet::Ipv4Net;
 use log::{Journal, Said};
+use pools::Allocator;
 use rules::began::Translation;
+use rules::one_to_one::{self, Holdings, MAPS, still_held};
 use rules::{Here, Rules, TABLE};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 use sweep::Sweep;
+use translations::Misses;
 
 /// After what time a removal of connections that failed is tried again.
 const SWEEP_AGAIN: Duration = Duration::from_secs(60);
@@ -66,6 +72,8 @@ pub(crate) struct Router {
     sweep_again: Option<Instant>,
     /// What lines with `log` met.
     journal: Journal,
+    /// Gives the addresses of pools without `overload`.
+    allocator: Allocator,
 }
 
 /// What the rules of a configuration depend on here and now.
@@ -118,6 +126,7 @@ impl Router {
             shape: None,
             moment,
             journal,
+            allocator: Allocator::default(),
             follows: true,
             stale: None,
             leaving: Vec::new(),
@@ -150,6 +159,7 @@ impl Router {
         }
         // what the lines of before met
         self.hear(here.names);
+        let held = self.held(&wanted)?;
         if wanted.text.is_empty() {
             let removed = self.filters.as_ref().map_or(Ok(false), |filters| filters.remove(TABLE));
             // a kernel without a packet filter has no table of an earlier run
@@ -157,11 +167,11 @@ impl Router {
                 removed?;
             }
         } else {
-            let loaded = self.load(&wanted).or_else(|error| {
+            let loaded = self.load(&wanted, &held).or_else(|error| {
                 // a kernel may lack what follows FTP
                 let plain = rules::rules(parsed, Here { follows: false, ..here });
                 let of_helpers = format!("{error:#}").contains("helper");
-                if !self.follows || !of_helpers || self.load(&plain).is_err() {
+                if !self.follows || !of_helpers || self.load(&plain, &held).is_err() {
                     return Err(error);
                 }
                 tracing::warn!(
@@ -174,6 +184,7 @@ impl Router {
             loaded.context("the access lists and address translation cannot be put in place")?;
         }
         self.journal.follow(wanted.logged.clone());
+        self.allocator.follow(wanted.pools.clone(), held.stays);
         let there = self.rules.take().map(|there| there.translation).unwrap_or_default();
         if there != wanted.translation {
             self.before.get_or_insert(there);
@@ -186,9 +197,22 @@ impl Router {
         Ok(())
     }
 
-    fn load(&mut self, wanted: &Rules) -> anyhow::Result<()> {
+    /// Who has addresses of the pools that are wanted, as the table says, or said before it was gone.
+    fn held(&self, wanted: &Rules) -> anyhow::Result<Kept> {
+        let Some(filters) = self.filters.as_ref().filter(|_| !wanted.pools.is_empty()) else {
+            return Ok(Kept::default());
+        };
+        let there = match filters.exists(TABLE)? {
+            true => held::read(filters, &wanted.pools)?,
+            false => self.allocator.known().clone(),
+        };
+        let stays = still_held(&wanted.pools, &there);
+        Ok(Kept { stays, there })
+    }
+
+    fn load(&mut self, wanted: &Rules, held: &Kept) -> anyhow::Result<()> {
         if let Some(there) = self.rules.as_ref().filter(|there| !there.text.is_empty()) {
-            match nft::load(&change(there, wanted)) {
+            match nft::load(&change(there, wanted, held)) {
                 Ok(()) => return Ok(()),
                 // another program changed the table
                 Err(error @ Error::Rules { .. }) => {
@@ -200,7 +224,7 @@ impl Router {
         }
         let counts = self.filters.as_ref().and_then(|filters| filters.named_counters(TABLE).ok());
         let counts = counts.unwrap_or_default();
-        Ok(nft::load(&whole(wanted, &counts))?)
+        Ok(nft::load(&whole(wanted, &counts, &held.stays))?)
     }
 
     /// Like [`Self::set`]; errors are logged, and it is tried again. Whatever `nft` waits for, the
@@ -252,12 +276,26 @@ impl Router {
     /// Tells what lines with `log` met, as often as the gateway has time.
     pub(crate) fn hear(&mut self, names: &Names) {
         tell(self.journal.read(|index| name_here(names, index), now()));
+        for line in self.allocator.hear(self.filters.as_ref(), now()) {
+            tracing::warn!("{line}");
+        }
+    }
+
+    /// When [`Self::hear`] is due.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.allocator.due(now())
+    }
+
+    /// Hosts that get no address of a pool are counted here.
+    pub(crate) fn count_misses(&mut self, misses: Arc<Misses>) {
+        self.allocator.count(misses);
     }
 
     /// Periodic work: time ranges begin and end, and what another program removed is restored.
     pub(crate) fn every_second(&mut self, parsed: &Parsed, here: Here<'_>) {
         self.settle(parsed, here);
         tell(self.journal.every_second(now()));
+        self.allocator.every_second(self.filters.as_ref(), now());
         let there = self.is_whole();
         if !there {
             tracing::warn!(
@@ -311,20 +349,35 @@ fn name_here(names: &Names, index: u32) -> Option<String> {
     names.iter().find(|(_, known)| **known == link).map(|(name, _)| name.clone())
 }
 
-/// A transaction that makes the table anew; its counters begin at these counts.
-fn whole(wanted: &Rules, counts: &BTreeMap<String, Counted>) -> String {
+/// Who has addresses of pools.
+#[derive(Debug, Default)]
+struct Kept {
+    /// By the table that is there.
+    there: Holdings,
+    /// By the pools of the next one.
+    stays: Holdings,
+}
+
+/// A transaction that makes the table anew; its counters begin at these counts, and hosts keep the
+/// addresses that they have.
+fn whole(wanted: &Rules, counts: &BTreeMap<String, Counted>, held: &Holdings) -> String {
     let mut text = format!("table ip {TABLE} {{ }}\ndelete table ip {TABLE}\ntable ip {TABLE} {{\n");
     for name in &wanted.counters {
         let Counted { packets, bytes } = counts.get(name).copied().unwrap_or_default();
         let _never = writeln!(text, "  counter {name} {{ packets {packets} bytes {bytes} }}");
     }
-    text + &wanted.text + "}\n"
+    let of_pools = wanted.pools.iter().map(|pool| {
+        one_to_one::elements(TABLE, pool, held.get(&pool.name).map(Vec::as_slice).unwrap_or_default())
+    });
+    text + &wanted.text + "}\n" + &of_pools.collect::<String>()
 }
 
-/// A transaction that makes one table of another: counters, and the entries of reflexive lists, stay.
-fn change(there: &Rules, wanted: &Rules) -> String {
+/// A transaction that makes one table of another: counters, the entries of reflexive lists and the
+/// addresses of hosts stay.
+fn change(there: &Rules, wanted: &Rules, held: &Kept) -> String {
     let mut text = format!("flush table ip {TABLE}\n");
-    let stays = |part: &String| !part.starts_with("map ") && wanted.parts.contains(part);
+    let outlives = |part: &str| part.strip_prefix("map ").is_none_or(|map| map.starts_with(MAPS));
+    let stays = |part: &String| outlives(part) && wanted.parts.contains(part);
     for part in there.parts.iter().filter(|part| !stays(part)) {
         let (kind, name) = part.rsplit_once(' ').unwrap_or_default();
         let _never = writeln!(text, "delete {kind} ip {TABLE} {name}");
@@ -336,7 +389,24 @@ fn change(there: &Rules, wanted: &Rules) -> String {
     for name in wanted.counters.difference(&there.counters) {
         let _never = writeln!(text, "  counter {name} {{ }}");
     }
-    text + &wanted.text + "}\n"
+    text += &wanted.text;
+    text += "}\n";
+    for pool in &wanted.pools {
+        let of = |held: &Holdings| held.get(&pool.name).cloned().unwrap_or_default();
+        let (before, after) = (of(&held.there), of(&held.stays));
+        let is_new = !there.parts.contains(&format!("set {}", pool.busy()));
+        if before.len() != after.len() || is_new {
+            // its maps may be there with what they have
+            let _never = writeln!(
+                text,
+                "flush map ip {TABLE} {0}\nflush map ip {TABLE} {1}",
+                pool.outward(),
+                pool.inward()
+            );
+            text += &one_to_one::elements(TABLE, pool, &after);
+        }
+    }
+    text
 }
 
 #[cfg(test)]
@@ -358,7 +428,7 @@ mod tests {
     fn a_change_leaves_what_stays() {
         let there = rules(&["chain a", "chain b", "map m", "set reflexive_1", "ct timeout tcp"], &["x", "y"]);
         let wanted = rules(&["chain a", "map m", "set reflexive_1", "ct timeout tcp"], &["y", "z"]);
-        let text = change(&there, &wanted);
+        let text = change(&there, &wanted, &Kept::default());
         let expected = "flush table ip hubward_router\n\
                         delete chain ip hubward_router b\n\
                         delete map ip hubward_router m\n\
@@ -371,7 +441,7 @@ mod tests {
     #[test]
     fn counts_continue_in_a_new_table() {
         let counts = BTreeMap::from([("x".to_owned(), Counted { packets: 7, bytes: 420 })]);
-        let text = whole(&rules(&["chain a"], &["x", "y"]), &counts);
+        let text = whole(&rules(&["chain a"], &["x", "y"]), &counts, &Holdings::new());
         assert!(
             text.contains("  counter x { packets 7 bytes 420 }\n  counter y { packets 0 bytes 0 }\n"),
             "{text}"

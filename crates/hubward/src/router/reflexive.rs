@@ -75,6 +75,7 @@ mod tests {
     fn a_key_says_who_answers_whom() {
         let with = |key: &[u8]| Element {
             key: key.to_vec(),
+            data: Vec::new(),
             left: Some(Duration::from_millis(7_250)),
             counted: Some(Counted { packets: 3, bytes: 180 }),
         };

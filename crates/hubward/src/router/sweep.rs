@@ -1,8 +1,10 @@
 //! The removal of connections that the kernel still translates by rules that are no longer in force.
 //! Where it has very many connections this takes seconds, so a thread of its own does it.
 
+use super::held;
 use super::rules::Here;
 use super::rules::began::{Judge, Translation};
+use super::rules::one_to_one::{self, Holdings};
 use crate::machine::view::Names;
 use crate::supervise;
 use hubward_config::model::{Config, Moment};
@@ -12,6 +14,7 @@ use hubward_linux::error::Error;
 use hubward_linux::link;
 use hubward_linux::marks::FWMARK;
 use hubward_linux::netlink::Netlink;
+use hubward_linux::nftables::Nftables;
 use hubward_linux::route::{self, Lookup, RouteKind};
 use ipnet::Ipv4Net;
 use std::collections::BTreeMap;
@@ -72,6 +75,12 @@ impl Sweep {
     pub(super) fn end(self) -> Result<(), Translation> {
         match self.thread.join().ok().flatten() {
             Some(Ok(0)) => Ok(()),
+            Some(Ok(1)) => {
+                tracing::info!(
+                    "a connection that began before `ip nat` was what it is now is no longer translated as it was"
+                );
+                Ok(())
+            }
             Some(Ok(count)) => {
                 tracing::info!(
                     "{count} connections that began before `ip nat` was what it is now are no longer translated as they were"
@@ -102,7 +111,12 @@ impl Work {
             follows: true,
             leaving: &[],
         };
-        let judge = Judge::new(config, here, now, before);
+        let pools = one_to_one::pools(config, leased.iter().map(|(_, net)| net.addr()));
+        let held = match pools.is_empty() {
+            true => Holdings::new(),
+            false => held::read(&Nftables::open()?, &pools)?,
+        };
+        let judge = Judge::new(config, here, now, before, &held);
         let by_policy = !policy_routing::numbers(config).is_empty();
         let (conntrack, netlink) = (Conntrack::open()?, Netlink::open()?);
         // sources by the routes of the configuration, destinations by those into the TUN too

@@ -1,11 +1,14 @@
 //! What address translation does at the moment: the kernel's translated connections, and the static
 //! rules of the configuration, as the rows of `show ip nat translations`.
 
+use super::held;
+use super::rules::one_to_one::{Held, Holdings, Pool};
 use hubward_config::model::{
     Config, DynamicNat, NatGlobal, NatPool, NatRule, NatTimeouts, NatTo, StaticNatPair,
 };
 use hubward_linux::Error;
 use hubward_linux::conntrack::{Connection, Conntrack, Flow, Listing, MOST, Tuple};
+use hubward_linux::nftables::Nftables;
 use hubward_proto::time::Instant;
 use hubward_proto::wire::ip::protocol;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +23,10 @@ pub(crate) struct View {
     pub(crate) connections: Option<Listing>,
     /// The most translations that were seen.
     pub(crate) peak: Arc<Peak>,
+    /// Who has addresses of pools without `overload`; `None`: the kernel is asked.
+    pub(crate) held: Option<Holdings>,
+    /// How often there was none.
+    pub(crate) misses: Arc<Misses>,
 }
 
 impl View {
@@ -29,6 +36,49 @@ impl View {
             Some(listing) => Ok(listing.clone()),
             None => Conntrack::open()?.list(MOST, Connection::is_translated),
         }
+    }
+
+    /// The kernel's own times.
+    pub(crate) fn kernels(&self) -> Kernels {
+        match self.connections {
+            Some(_) => Kernels::default(),
+            None => Kernels::read(),
+        }
+    }
+
+    /// Who has addresses of these pools.
+    pub(crate) fn holdings(&self, pools: &[Pool]) -> Result<Holdings, Error> {
+        match &self.held {
+            Some(held) => Ok(held.clone()),
+            None if pools.is_empty() => Ok(Holdings::new()),
+            None => held::read(&Nftables::open()?, pools),
+        }
+    }
+}
+
+/// The kernel's own times for connections, in seconds, where no line sets them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kernels {
+    icmp: u32,
+    /// Of protocols without ports.
+    other: u32,
+}
+
+impl Default for Kernels {
+    fn default() -> Self {
+        Self { icmp: 30, other: 600 }
+    }
+}
+
+impl Kernels {
+    /// As they are in the network namespace of this thread.
+    fn read() -> Self {
+        let of = |protocol: &str, usual| {
+            let file = format!("/proc/sys/net/netfilter/nf_conntrack_{protocol}_timeout");
+            std::fs::read_to_string(file).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(usual)
+        };
+        let Self { icmp, other } = Self::default();
+        Self { icmp: of("icmp", icmp), other: of("generic", other) }
     }
 }
 
@@ -44,6 +94,34 @@ impl Peak {
         let peak = if count > before { (count, now) } else { (before, at) };
         *most = Some(peak);
         peak
+    }
+
+    /// Begins again.
+    pub(crate) fn clear(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+/// How often hosts have asked pools for an address and got none, by the pools' names.
+#[derive(Debug, Default)]
+pub(crate) struct Misses(Mutex<BTreeMap<String, u64>>);
+
+impl Misses {
+    /// A host got none.
+    pub(crate) fn count(&self, pool: &str) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(pool.to_owned()).or_default();
+        *count = count.saturating_add(1);
+    }
+
+    /// Of a pool.
+    pub(crate) fn of(&self, pool: &str) -> u64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(pool).copied().unwrap_or_default()
+    }
+
+    /// Begins again.
+    pub(crate) fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 
@@ -128,24 +206,24 @@ const PROTOCOLS: [(u8, &str); 6] = [
     (51, "ahp"),
 ];
 
-/// The rows of a configuration and the kernel's connections. `address` gives the address that an
-/// interface has at the moment.
+/// The rows of a configuration, the kernel's connections, and the addresses that hosts have. `address`
+/// gives the address that an interface has at the moment.
 pub(crate) fn translations(
     config: &Config,
     address: impl Fn(&str) -> Option<Ipv4Addr>,
     connections: &[Connection],
+    (held, kernels): (&Holdings, Kernels),
 ) -> Vec<Translation> {
     let rules = dynamic_rules(config);
     let mut rows: Vec<_> = static_rows(config, &address).collect();
     let fixed: BTreeSet<_> =
         rows.iter().map(|row| (row.inside_global.address, row.inside_local.address)).collect();
-    let mut simple: BTreeMap<_, Translation> = BTreeMap::new();
     for connection in connections.iter().filter(|one| one.is_translated()) {
         let ends = Ends::of(connection);
         let pair = (ends.inside_global.address, ends.inside_local.address);
         let made_by = rules.iter().position(|rule| gives(config, rule, pair.0, &address));
         let made_by = made_by.filter(|_| !fixed.contains(&pair));
-        let timeout = timeout(config.nat.timeouts, connection).max(connection.left);
+        let timeout = timeout(config.nat.timeouts, kernels, connection).max(connection.left);
         let row = Translation {
             inside_global: ends.inside_global,
             inside_local: ends.inside_local,
@@ -158,27 +236,26 @@ pub(crate) fn translations(
             began: connection.began,
             packets: connection.sent.zip(connection.answered).map(|(to, from)| to.packets + from.packets),
         };
-        if made_by.and_then(|place| rules.get(place)).is_some_and(|rule| is_one_to_one(rule)) {
-            let without = |place: Place| Place { port: None, ..place };
-            let whole = simple.entry(pair).or_insert_with(|| Translation {
-                inside_global: without(row.inside_global),
-                inside_local: without(row.inside_local),
-                kind: Kind::Simple,
-                protocol: None,
-                outside: None,
-                closing: false,
-                packets: None,
-                ..row.clone()
-            });
-            // it lasts as long as the last of its connections, and began with the first
-            if whole.timeout.is_none_or(|(_, left)| left < connection.left) {
-                whole.timeout = row.timeout;
-            }
-            whole.began = whole.began.into_iter().chain(row.began).min();
-        }
         rows.push(row);
     }
-    rows.extend(simple.into_values());
+    let idle = Duration::from_secs(config.nat.timeouts.simple.unwrap_or(86_400).into());
+    for (name, held) in held {
+        let rule = rules
+            .iter()
+            .position(|rule| matches!(&rule.to, NatTo::Pool(pool) if pool == name && !rule.overload));
+        rows.extend(held.iter().map(|one| Translation {
+            inside_global: Place { address: one.global, port: None },
+            inside_local: Place { address: one.local, port: None },
+            kind: Kind::Simple,
+            protocol: None,
+            outside: None,
+            rule: rule.map(|place| place + 1),
+            timeout: Some((idle, one.left.unwrap_or_default())),
+            closing: false,
+            began: None,
+            packets: None,
+        }));
+    }
     // those of an address are together, and what many use stands behind them
     rows.sort_by_key(|row| {
         let (global, local) = (row.inside_global, row.inside_local);
@@ -200,11 +277,6 @@ pub(crate) fn dynamic_rules<'c>(config: &'c Config) -> Vec<&'c DynamicNat> {
 pub(crate) fn pool<'c>(config: &'c Config, rule: &DynamicNat) -> Option<&'c NatPool> {
     let NatTo::Pool(name) = &rule.to else { return None };
     config.nat.pools.iter().find(|pool| pool.name == *name)
-}
-
-/// Each inside address has an address for itself.
-fn is_one_to_one(rule: &DynamicNat) -> bool {
-    matches!(rule.to, NatTo::Pool(_)) && !rule.overload
 }
 
 /// Whether a rule translates to an address.
@@ -299,8 +371,11 @@ fn receiver(tuple: &Tuple) -> Place {
     Place { address: tuple.destination, port: Some(port) }
 }
 
+/// How long the kernel keeps a connection of TCP whose data nobody has acknowledged.
+const UNACKNOWLEDGED: u32 = 300;
+
 /// How long a connection stays without packets, as `ip nat translation` says.
-fn timeout(of: NatTimeouts, connection: &Connection) -> Duration {
+fn timeout(of: NatTimeouts, kernels: Kernels, connection: &Connection) -> Duration {
     const DNS: u16 = 53;
     let tuple = &connection.original;
     let is_dns =
@@ -308,11 +383,16 @@ fn timeout(of: NatTimeouts, connection: &Connection) -> Duration {
     let seconds = match tuple.protocol {
         protocol::TCP if connection.is_closing() => of.finrst.unwrap_or(60),
         protocol::TCP if connection.is_opening() => of.syn.unwrap_or(60),
+        // data that nobody has acknowledged yet, which the kernel keeps for a shorter time
+        protocol::TCP if connection.left.as_secs() <= UNACKNOWLEDGED.into() => {
+            UNACKNOWLEDGED.min(of.tcp.unwrap_or(86_400))
+        }
         protocol::TCP => of.tcp.unwrap_or(86_400),
         protocol::UDP if is_dns => of.dns.unwrap_or(60),
         protocol::UDP => of.udp.unwrap_or(300),
-        protocol::ICMP => of.icmp.unwrap_or(60),
-        _ => of.simple.unwrap_or(86_400),
+        // no line has set these
+        protocol::ICMP => kernels.icmp,
+        _ => kernels.other,
     };
     Duration::from_secs(seconds.into())
 }
@@ -329,6 +409,27 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
+    /// Whether it is about hosts and not about connections of theirs.
+    pub(crate) fn takes_addresses(&self) -> bool {
+        let has_no_port = |place: &Place| place.port.is_none();
+        self.protocol.is_none()
+            && self.outside.is_none()
+            && self.inside.is_none_or(|(global, local)| has_no_port(&global) && has_no_port(&local))
+    }
+
+    /// Whether a host's address of a pool is among them.
+    pub(crate) fn takes(&self, held: &Held) -> bool {
+        let is =
+            |(global, local): (Place, Place)| (global.address, local.address) == (held.global, held.local);
+        self.takes_addresses() && self.inside.is_none_or(is)
+    }
+
+    /// The inside global and the inside local address of a translated connection.
+    pub(crate) fn pair_of(connection: &Connection) -> Option<(Ipv4Addr, Ipv4Addr)> {
+        let ends = connection.is_translated().then(|| Ends::of(connection))?;
+        Some((ends.inside_global.address, ends.inside_local.address))
+    }
+
     /// Whether a connection is among them. What names no port means all ports.
     pub(crate) fn has(&self, connection: &Connection) -> bool {
         let ends = Ends::of(connection);
@@ -438,10 +539,20 @@ ip nat inside source static network 10.9.0.0 203.0.113.64 /26
         Listing { connections, more: 0 }
     }
 
+    /// Who has addresses of `MANY` in the tests.
+    pub(crate) fn holdings() -> Holdings {
+        let held = |local: [u8; 4], last, left: u64| Held {
+            local: local.into(),
+            global: [198, 51, 100, last].into(),
+            left: Some(Duration::from_secs(left)),
+        };
+        [("MANY".to_owned(), vec![held([10, 2, 2, 2], 3, 80_000), held([10, 2, 2, 3], 4, 7)])].into()
+    }
+
     fn rows() -> Vec<Translation> {
         let config = hubward_config::parse(CONFIG).config;
         let address = |name: &str| (name == "GigabitEthernet0/0").then(|| Ipv4Addr::new(203, 0, 113, 2));
-        translations(&config, address, &listing().connections)
+        translations(&config, address, &listing().connections, (&holdings(), Kernels::default()))
     }
 
     fn text(row: &Translation) -> String {
@@ -468,6 +579,7 @@ ip nat inside source static network 10.9.0.0 203.0.113.64 /26
                 "tcp 198.51.100.3:1 10.2.2.2:1 192.0.2.80:80 192.0.2.80:80 2",
                 "udp 198.51.100.3:7 10.2.2.2:7 192.0.2.9:9 192.0.2.9:9 2",
                 "--- 198.51.100.3 10.2.2.2 --- --- 2",
+                "--- 198.51.100.4 10.2.2.3 --- --- 2",
                 "esp 198.51.100.9:0 10.3.3.3:0 192.0.2.9:0 192.0.2.9:0 3",
                 "icmp 203.0.113.2:513 10.1.1.10:512 192.0.2.7:512 192.0.2.7:513 1",
                 "tcp 203.0.113.2:1025 10.1.1.10:1025 192.0.2.80:80 192.0.2.80:80 1",
@@ -481,11 +593,11 @@ ip nat inside source static network 10.9.0.0 203.0.113.64 /26
         );
         let timeouts: Vec<_> =
             rows.iter().map(|row| row.timeout.map(|(of, left)| (of.as_secs(), left.as_secs()))).collect();
-        assert_eq!(timeouts[..3], [Some((86_400, 40)), Some((120, 110)), Some((120, 110))]);
-        assert_eq!(timeouts[6], Some((60, 20)), "DNS");
-        assert_eq!(timeouts[7], Some((431_000, 431_000)), "the kernel keeps it longer");
-        assert_eq!(timeouts[9], Some((60, 50)), "it has seen its end");
-        assert_eq!(timeouts[8], None);
+        assert_eq!(timeouts[..3], [Some((300, 40)), Some((120, 110)), Some((86_400, 80_000))]);
+        assert_eq!(timeouts[7], Some((60, 20)), "DNS");
+        assert_eq!(timeouts[8], Some((431_000, 431_000)), "the kernel keeps it longer");
+        assert_eq!(timeouts[10], Some((60, 50)), "it has seen its end");
+        assert_eq!(timeouts[9], None);
     }
 
     #[test]
@@ -520,5 +632,7 @@ ip nat inside source static network 10.9.0.0 203.0.113.64 /26
         assert_eq!(peak.note(5, at(2)), (5, at(2)));
         assert_eq!(peak.note(5, at(3)), (5, at(2)));
         assert_eq!(peak.note(0, at(4)), (5, at(2)));
+        peak.clear();
+        assert_eq!(peak.note(2, at(5)), (2, at(5)));
     }
 }

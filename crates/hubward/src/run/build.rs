@@ -114,7 +114,7 @@ pub(crate) fn build(
     }
     // before anything is forwarded
     let here = router::here(&parsed.config, machine.names(), &[], machine.tun());
-    let router = Router::set_up(&parsed, here)?;
+    let mut router = Router::set_up(&parsed, here)?;
     for warning in router::foreign_warnings() {
         tracing::warn!("{warning}");
     }
@@ -158,6 +158,7 @@ pub(crate) fn build(
         arguments.file.clone(),
         Arc::clone(&logging),
     ));
+    router.count_misses(views.nat_misses());
     let inbox = Arc::new(Inbox::default());
     let leases = Leases::open(LeaseStore::Local(store.clone()));
     let asks = Asks::start(supervisor, &parsed.config, leases, &store, &inbox, &views)?;

@@ -257,6 +257,17 @@ impl Views {
         }
     }
 
+    /// Where hosts are counted that get no address of a pool of `ip nat`.
+    pub(crate) fn nat_misses(&self) -> Arc<translations::Misses> {
+        Arc::clone(&self.translations.misses)
+    }
+
+    /// `clear ip nat statistics`
+    pub(crate) fn clear_nat_statistics(&self) {
+        self.translations.peak.clear();
+        self.translations.misses.clear();
+    }
+
     /// An order was carried out: readers from now on must see its result.
     pub(crate) fn ordered(&self) {
         self.orders.fetch_add(1, Ordering::Release);

@@ -6,6 +6,7 @@ use crate::base::lockout::LockedOut;
 use crate::dataplane::offload;
 use crate::log::buffer::Logged;
 use crate::machine::view::{InterfaceView, Static};
+use crate::router::rules::one_to_one::{self, Pool};
 use crate::router::{reflexive, translations};
 use crate::why::failure::Failure;
 use crate::{guard, plane};
@@ -327,6 +328,12 @@ impl Flow {
 }
 
 impl Snapshot {
+    /// The pools of `ip nat` whose addresses hosts have for themselves.
+    pub(crate) fn nat_pools(&self) -> Vec<Pool> {
+        let nets = self.interfaces.iter().flat_map(|one| one.net.iter().chain(&one.secondary));
+        one_to_one::pools(&self.parsed.config, nets.map(|net| net.addr()))
+    }
+
     /// How many SAs it has: the cost of making it and of its readers grows with them.
     pub(crate) fn size(&self) -> usize {
         self.isakmp.len() + self.flows.len()

@@ -38,6 +38,7 @@ mod openssh;
 mod pace;
 mod path_mtu;
 mod policy_routing;
+mod pools;
 mod privileges;
 mod rekey;
 mod reload;
@@ -131,6 +132,7 @@ fn main() {
         ("site", site::CASES),
         ("site_changes", site_changes::CASES),
         ("translation", translation::CASES),
+        ("pools", pools::CASES),
         ("site_shown", site_shown::CASES),
         ("site_boot", site_boot::CASES),
         ("policy_routing", policy_routing::CASES),

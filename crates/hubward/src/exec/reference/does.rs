@@ -18,6 +18,10 @@ pub(super) const EXEC: &[(&str, &str)] = &[
     ("clear crypto sa counters", "Resets the packet counters of IPsec SAs."),
     ("clear crypto session", "Deletes both phases' SAs of one peer, or of all, and notifies the peers."),
     ("clear ip access-list counters", "Resets the match counters of access lists."),
+    (
+        "clear ip nat statistics",
+        "Begins to count anew: the most translations, and hosts that got no address of a pool.",
+    ),
     ("clear ip nat translation", "Removes translations of addresses: all, or those of the addresses named."),
     ("clear ip nat translation inside", "Removes those of an inside address."),
     ("clear ip nat translation outside", "Removes those with an outside address."),
@@ -248,7 +252,7 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
             ("ip local pool", "Addresses for VPN clients. `group` is ignored, with a warning."),
             (
                 "ip nat inside source",
-                "Translates the sources of what a list or a route map permits, from inside to outside: to the address of an interface, or to those of a pool, with `overload` many to one. `reversible` and `redundancy` are ignored, with a warning; so are rules of a VRF.",
+                "Translates the sources of what a list or a route map permits, from inside to outside: to the address of an interface, or to those of a pool, with `overload` many to one, and without it one for each host. `reversible` and `redundancy` are ignored, with a warning; so are rules of a VRF.",
             ),
             (
                 "ip nat inside source static",

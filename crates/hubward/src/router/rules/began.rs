@@ -3,6 +3,7 @@
 //! again.
 
 use super::nat;
+use super::one_to_one::{Holdings, Pool};
 use super::site::{Here, Site};
 use crate::guard::ranges::Range;
 use hubward_config::acl::{Decision, Packet, Ports, Tcp, decide};
@@ -73,6 +74,9 @@ pub(crate) struct Judge<'a> {
     now: &'a Translation,
     /// The rules that were in force when connections may have begun.
     before: &'a Translation,
+    /// Pools without `overload`, and who has their addresses.
+    pools: Vec<Pool>,
+    held: &'a Holdings,
     /// The interfaces of links, by their names in the configuration.
     by_link: BTreeMap<String, Vec<&'a str>>,
 }
@@ -83,8 +87,10 @@ impl<'a> Judge<'a> {
         here: Here<'a>,
         now: &'a Translation,
         before: &'a Translation,
+        held: &'a Holdings,
     ) -> Self {
         let site = Site { config, here };
+        let pools = site.pools();
         let mut by_link: BTreeMap<String, Vec<&str>> = BTreeMap::new();
         for (interface, _) in site.interfaces() {
             // the TUN stands for every interface with a crypto map
@@ -93,7 +99,7 @@ impl<'a> Judge<'a> {
                 by_link.entry(link.to_owned()).or_default().push(&interface.name);
             }
         }
-        Self { site, now, before, by_link }
+        Self { site, now, before, pools, held, by_link }
     }
 
     /// Whether the rules translate a connection in another way than it is. `comes` gives the link
@@ -162,7 +168,12 @@ impl<'a> Judge<'a> {
     /// The local address and port that something from outside is for.
     fn inward(&self, packet: &Tuple) -> Option<(Ipv4Addr, Option<u16>)> {
         let port = destination_port(packet);
-        self.site.config.nat.rules.iter().find_map(|rule| {
+        let of_pools = || {
+            let open = self.pools.iter().filter(|pool| pool.lets_in());
+            let mut held = open.filter_map(|pool| self.held.get(&pool.name)).flatten();
+            held.find(|one| one.global == packet.destination).map(|one| (one.local, port))
+        };
+        let of_rules = self.site.config.nat.rules.iter().find_map(|rule| {
             let NatRule::Static(rule) = rule else { return None };
             match &rule.what {
                 StaticNatPair::Host { local, global } => {
@@ -177,7 +188,8 @@ impl<'a> Judge<'a> {
                         .then_some((*local, Some(*local_port)))
                 }
             }
-        })
+        });
+        of_rules.or_else(of_pools)
     }
 
     fn outward(&self, packet: &Tuple, out: &str) -> Outward {
@@ -198,6 +210,12 @@ impl<'a> Judge<'a> {
                     let addresses = match &rule.to {
                         NatTo::Interface(name) => {
                             self.site.address(name).map(|address| vec![(address, address)])
+                        }
+                        // without an address it begins again, and gets one
+                        NatTo::Pool(name) if !rule.overload => {
+                            let held = self.held.get(name).map(Vec::as_slice).unwrap_or_default();
+                            let own = held.iter().filter(|one| one.local == packet.source);
+                            Some(own.map(|one| (one.global, one.global)).collect())
                         }
                         NatTo::Pool(name) => {
                             nat::pool(self.site.config, name).map(|pool| pool.ranges.clone())
@@ -324,6 +342,7 @@ fn first_packet(tuple: &Tuple, here: &Here<'_>) -> Packet {
 
 #[cfg(test)]
 mod tests {
+    use super::super::one_to_one::Held;
     use super::super::tests::{names, noon};
     use super::*;
     use std::time::Duration;
@@ -341,11 +360,14 @@ interface GigabitEthernet0/2
 ip nat pool P 198.51.100.16 198.51.100.17 prefix-length 24
 ip nat inside source list 101 interface GigabitEthernet0/0 overload
 ip nat inside source list 2 pool P overload
+ip nat pool ONE 198.51.100.20 198.51.100.29 prefix-length 24
+ip nat inside source list 4 pool ONE
 ip nat inside source static tcp 10.1.1.5 80 interface GigabitEthernet0/0 8080
 ip nat inside source static 10.1.1.6 198.51.100.6
 access-list 101 deny ip any 10.2.0.0 0.0.255.255
 access-list 101 permit ip 10.1.1.0 0.0.0.255 any
 access-list 2 permit 10.1.2.0 0.0.0.255
+access-list 4 permit 10.1.4.0 0.0.0.255
 crypto map M 10 ipsec-isakmp
 ";
     const WEB: &str = "192.0.2.80:80";
@@ -398,7 +420,10 @@ crypto map M 10 ipsec-isakmp
         };
         let of = |parsed| super::super::rules(parsed, here).translation;
         let (earlier, later) = (of(&before), of(&now));
-        Judge::new(&now.config, here, &later, &earlier).is_outdated(connection, leads, leads)
+        let held =
+            |local: [u8; 4], global: [u8; 4]| Held { local: local.into(), global: global.into(), left: None };
+        let holdings = [("ONE".to_owned(), vec![held([10, 1, 4, 5], [198, 51, 100, 20])])].into();
+        Judge::new(&now.config, here, &later, &earlier, &holdings).is_outdated(connection, leads, leads)
     }
 
     #[test]
@@ -414,6 +439,9 @@ crypto map M 10 ipsec-isakmp
             // into a tunnel and out of one
             (("10.1.1.10:1", "10.2.1.10:80"), ("10.2.1.10:80", "10.1.1.10:1")),
             (("10.2.1.10:1", "10.1.1.6:80"), ("10.1.1.6:80", "10.2.1.10:1")),
+            // the address of a pool that the host has for itself
+            (("10.1.4.5:1", WEB), (WEB, "198.51.100.20:1")),
+            (("192.0.2.9:7", "198.51.100.20:25"), ("10.1.4.5:25", "192.0.2.9:7")),
             // this router's own, and an interface that is on neither side
             (("198.51.100.2:1", WEB), (WEB, "198.51.100.2:1")),
             (("192.0.2.9:7", "198.51.100.2:22"), ("198.51.100.2:22", "192.0.2.9:7")),
@@ -436,6 +464,12 @@ crypto map M 10 ipsec-isakmp
             (("10.1.1.10:1025", WEB), (WEB, "198.51.100.9:1025")),
             (("10.1.2.9:1", WEB), (WEB, "198.51.100.18:1")),
             (("10.1.1.5:80", WEB), (WEB, "198.51.100.2:80")),
+            // hosts of a pool that have none, or another one
+            (("10.1.4.6:1", WEB), (WEB, "198.51.100.21:1")),
+            (("10.1.4.6:1", WEB), (WEB, "198.51.100.20:1")),
+            (("10.1.4.5:1", WEB), (WEB, "198.51.100.21:1")),
+            (("10.1.4.5:1", WEB), (WEB, "10.1.4.5:1")),
+            (("192.0.2.9:7", "198.51.100.20:25"), ("10.1.4.9:25", "192.0.2.9:7")),
             // published now, or for another host
             (("192.0.2.9:7", "198.51.100.2:8080"), ("198.51.100.2:8080", "192.0.2.9:7")),
             (("192.0.2.9:7", "198.51.100.6:25"), ("10.1.1.7:25", "192.0.2.9:7")),

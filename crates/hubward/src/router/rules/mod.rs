@@ -30,6 +30,7 @@ pub(crate) mod counter;
 mod filter;
 pub(crate) mod list;
 mod nat;
+pub(crate) mod one_to_one;
 mod packets;
 mod policy;
 mod site;
@@ -43,6 +44,7 @@ use hubward_config::Parsed;
 use list::Lists;
 pub(crate) use list::LoggedLine;
 pub(crate) use nat::is_own_port;
+use one_to_one::Pool;
 pub(crate) use site::Here;
 use site::Site;
 use std::collections::BTreeSet;
@@ -63,6 +65,8 @@ pub(crate) struct Rules {
     pub(crate) logged: Vec<LoggedLine>,
     /// What of it is address translation.
     pub(crate) translation: Translation,
+    /// Pools whose addresses hosts have for themselves.
+    pub(crate) pools: Vec<Pool>,
 }
 
 /// The table of a configuration.
@@ -86,7 +90,8 @@ pub(crate) fn rules(parsed: &Parsed, here: Here<'_>) -> Rules {
         text.push_str(part);
     }
     let parts = text.lines().filter_map(part).collect();
-    Rules { text, parts, counters: lists.counters, logged: lists.logged, translation }
+    let pools = if translation.is_empty() { Vec::new() } else { site.pools() };
+    Rules { text, parts, counters: lists.counters, logged: lists.logged, translation, pools }
 }
 
 /// The name of a chain, map or set that a line begins.

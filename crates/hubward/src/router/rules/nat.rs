@@ -8,6 +8,7 @@
 
 use super::connections;
 use super::list::{Lists, Use};
+use super::one_to_one::Pool;
 use super::packets;
 use super::site::Site;
 use super::text::{base, chain, marked};
@@ -40,6 +41,7 @@ pub(super) fn chains(site: &Site<'_>, lists: &mut Lists<'_>) -> Vec<String> {
     let both = site.links(|one| one.nat.is_some(), tun);
     let (mut chains, mut out, mut back, mut left) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let rules = &site.config.nat.rules;
+    let pools = site.pools();
     for (place, rule) in rules.iter().enumerate() {
         if let NatRule::Static(rule) = rule {
             published(site, lists, place, rule, (&mut out, &mut back, &mut left), &mut chains);
@@ -47,7 +49,7 @@ pub(super) fn chains(site: &Site<'_>, lists: &mut Lists<'_>) -> Vec<String> {
     }
     for (place, rule) in rules.iter().enumerate() {
         if let NatRule::Dynamic(rule) = rule {
-            out.extend(dynamic(site, lists, place, rule, &mut chains));
+            out.extend(dynamic(site, lists, (place, rule), &pools, &mut chains));
             left.extend(selected(site, lists, place, &rule.which, &mut chains));
         }
     }
@@ -60,6 +62,8 @@ pub(super) fn chains(site: &Site<'_>, lists: &mut Lists<'_>) -> Vec<String> {
         chains.push(chain);
     }
     untracked(site, &mut chains);
+    lists.objects.extend(pools.iter().flat_map(Pool::objects));
+    back.extend(pools.iter().flat_map(Pool::to_local));
     if !back.is_empty() {
         let rules = [format!("iifname {outside} jump static_back")];
         chains.push(chain("static_back", &back));
@@ -228,8 +232,8 @@ fn published(
 fn dynamic(
     site: &Site<'_>,
     lists: &mut Lists<'_>,
-    place: usize,
-    rule: &DynamicNat,
+    (place, rule): (usize, &DynamicNat),
+    pools: &[Pool],
     chains: &mut Vec<String>,
 ) -> Option<String> {
     let then = format!("to_{place}");
@@ -239,7 +243,8 @@ fn dynamic(
     }
     let to = match &rule.to {
         NatTo::Interface(name) => site.address(name).map(to_address),
-        NatTo::Pool(name) => pool(site.config, name).map(|pool| to_pool(site, pool)),
+        NatTo::Pool(name) if rule.overload => pool(site.config, name).map(|pool| to_pool(site, pool)),
+        NatTo::Pool(name) => pools.iter().find(|pool| pool.name == *name).map(Pool::to_global),
     };
     // what has no address to go by must not leave with its own
     chains.push(chain(&then, &to.unwrap_or_else(|| vec!["drop".into()])));

@@ -1,5 +1,6 @@
 //! The configuration on this machine: which links its interfaces have, and their addresses.
 
+use super::one_to_one::{self, Pool};
 use super::packets;
 use crate::machine::apply::is_plain;
 use crate::machine::faces::LOOPBACK;
@@ -60,6 +61,11 @@ impl<'a> Site<'a> {
     /// The interfaces with a crypto map: what goes through a tunnel goes out by one of them.
     pub(super) fn crypto(&self) -> impl Iterator<Item = (&'a Interface, String)> {
         self.interfaces().filter(|(one, _)| one.crypto_map.is_some())
+    }
+
+    /// The pools without `overload`.
+    pub(super) fn pools(&self) -> Vec<Pool> {
+        one_to_one::pools(self.config, self.here.leased.iter().map(|(_, net)| net.addr()))
     }
 
     /// The address of an interface as it is at the moment.

@@ -254,6 +254,52 @@ fn ike_of_this_router_makes_no_connection() {
     assert!(!other.contains("sport 22"), "{other}");
 }
 
+/// A pool without `overload`: what has no address in its map is reported and dropped.
+#[test]
+fn a_pool_without_overload_is_two_maps() {
+    let text = "interface GigabitEthernet0/0\n ip address 198.51.100.2 255.255.255.248\n ip nat outside\n\
+                interface GigabitEthernet0/1\n ip address 10.1.1.1 255.255.255.0\n ip nat inside\n\
+                ip nat inside source list 1 pool P\nip nat pool P 198.51.100.2 198.51.100.4 prefix-length 29\n\
+                ip nat translation timeout 600\naccess-list 1 permit 10.1.0.0 0.0.255.255\n";
+    let made = of(text, noon(0));
+    let has = |part: &str| assert!(made.text.contains(part), "{part} is not in\n{}", made.text);
+    has("  map pool_50_out {\n    type ipv4_addr : ipv4_addr\n  }\n");
+    has("  map pool_50_in {\n    type ipv4_addr : ipv4_addr\n  }\n");
+    has(
+        "  set pool_50_busy_600 {\n    type ipv4_addr\n    size 131072\n    flags dynamic,timeout\n    timeout 600s\n",
+    );
+    assert_eq!(
+        rules_of(&made.text, "to_0"),
+        [
+            "ip saddr @pool_50_busy_600 update @pool_50_busy_600 { ip saddr }",
+            "snat to ip saddr map @pool_50_out",
+            "ip saddr != @pool_50_asking add @pool_50_asking { ip saddr } log prefix \"hubward pool 50\" group 18520 snaplen 64 queue-threshold 1",
+            "drop",
+        ]
+    );
+    assert_eq!(
+        rules_of(&made.text, "static_back"),
+        [
+            "ip daddr @pool_50_busy_600 update @pool_50_busy_600 { ip daddr }",
+            "dnat to ip daddr map @pool_50_in"
+        ]
+    );
+    assert_eq!(made.pools.len(), 1);
+    // a route map chooses packets from inside, and none from outside
+    let by_map =
+        text.replace("list 1 pool", "route-map R pool") + "route-map R permit 10\n match ip address 1\n";
+    let made = of(&by_map, noon(0));
+    assert!(
+        made.text.contains("snat to ip saddr map @pool_50_out") && !made.text.contains("dnat to"),
+        "{}",
+        made.text
+    );
+    // nothing has an address of a pool that is not there
+    let none = of(&text.replace("ip nat pool P", "ip nat pool Q"), noon(0));
+    assert_eq!(rules_of(&none.text, "to_0"), ["drop"]);
+    assert!(none.pools.is_empty());
+}
+
 /// What leaves an interface that goes stays stopped until it is down.
 #[test]
 fn links_that_are_about_to_be_shut_down_are_closed() {

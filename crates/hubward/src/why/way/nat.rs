@@ -220,8 +220,41 @@ fn moved(address: Ipv4Addr, from: ipnet::Ipv4Net, to: ipnet::Ipv4Net) -> Ipv4Add
     Ipv4Addr::from(u32::from(to.network()) | host)
 }
 
-/// The static rule that something from outside is for: its local address and port.
-pub(super) fn inward(snapshot: &Snapshot, packet: &Moving) -> Option<(Ipv4Addr, Option<u16>, u32)> {
+/// What something from outside is for: the local address and port, and the words and the line for it.
+pub(super) struct Inward {
+    pub(super) local: Ipv4Addr,
+    pub(super) port: Option<u16>,
+    pub(super) says: String,
+    pub(super) line: Option<u32>,
+}
+
+/// The static rule, or the host with an address of a pool, that something from outside is for.
+pub(super) fn inward(snapshot: &Snapshot, packet: &Moving) -> Option<Inward> {
+    let of_rule = by_static(snapshot, packet).map(|(local, port, line)| {
+        let says = format!("the static translation leads to {local}");
+        Inward { local, port, says, line: Some(line) }
+    });
+    of_rule.or_else(|| by_pool(snapshot, packet))
+}
+
+/// The host that has an address of a pool.
+fn by_pool(snapshot: &Snapshot, packet: &Moving) -> Option<Inward> {
+    let pools = snapshot.nat_pools();
+    let there = snapshot.translations.holdings(&pools).ok()?;
+    let found = pools.iter().filter(|pool| pool.lets_in()).find_map(|pool| {
+        let held = there.get(&pool.name)?.iter().find(|held| held.global == packet.destination)?;
+        Some((pool, held.local))
+    });
+    let (pool, local) = found?;
+    let mut rules = snapshot.parsed.config.nat.rules.iter();
+    let rule = rules.find(|rule| {
+        matches!(rule, NatRule::Dynamic(rule) if rule.to == NatTo::Pool(pool.name.clone()) && !rule.overload)
+    });
+    let says = format!("{local} has {} of pool {}", packet.destination, pool.name);
+    Some(Inward { local, port: packet.destination_port, says, line: rule.map(NatRule::line) })
+}
+
+fn by_static(snapshot: &Snapshot, packet: &Moving) -> Option<(Ipv4Addr, Option<u16>, u32)> {
     snapshot.parsed.config.nat.rules.iter().find_map(|rule| {
         let NatRule::Static(rule) = rule else { return None };
         let is = |global: &NatGlobal| match global {
@@ -301,6 +334,34 @@ fn by_route_map(config: &Config, name: &str, packet: &Moving, out: &str, moment:
     Some(refused.unwrap_or_else(end))
 }
 
+/// The address that a host has of a pool, or gets when it asks for one.
+fn of_one_to_one(snapshot: &Snapshot, name: &str, packet: &Moving) -> (Translation, String) {
+    let (host, port) = (packet.source, packet.source_port);
+    let to = |source: Option<Ipv4Addr>| Translation::To { source, port, known: source.is_some() };
+    let pools = snapshot.nat_pools();
+    let Some(pool) = pools.iter().find(|pool| pool.name == name) else {
+        return (Translation::Dropped, format!("pool {name} has no address to translate it to"));
+    };
+    let Ok(there) = snapshot.translations.holdings(&pools) else {
+        return (to(None), format!("translated to an address of pool {name}"));
+    };
+    let of_pool = there.get(name).map(Vec::as_slice).unwrap_or_default();
+    if let Some(held) = of_pool.iter().find(|held| held.local == host) {
+        let global = held.global;
+        return (to(Some(global)), format!("translated to {global} of pool {name}, which {host} has"));
+    }
+    let mut taken = there.values().flatten().map(|held| held.global).collect();
+    match pool.give([host], &mut taken).first() {
+        Some((_, Ok(global))) => {
+            let says = format!(
+                "{host} gets the next free address of pool {name} by its first packet: translated to {global}"
+            );
+            (to(Some(*global)), says)
+        }
+        _ => (Translation::Dropped, format!("pool {name} is exhausted: no address is free for {host}")),
+    }
+}
+
 fn target(snapshot: &Snapshot, rule: &DynamicNat, packet: &Moving) -> (Translation, String) {
     let own = packet.source_port.filter(|port| is_own_port(packet.protocol, *port));
     let port = packet.source_port.filter(|_| own.is_none());
@@ -315,6 +376,7 @@ fn target(snapshot: &Snapshot, rule: &DynamicNat, packet: &Moving) -> (Translati
             Some(address) => to(address, &format!("of {name}")),
             None => (Translation::Dropped, format!("{name} has no address to translate it to")),
         },
+        NatTo::Pool(name) if !rule.overload => of_one_to_one(snapshot, name, packet),
         NatTo::Pool(name) => {
             let pool: Option<&NatPool> =
                 snapshot.parsed.config.nat.pools.iter().find(|pool| pool.name == *name);

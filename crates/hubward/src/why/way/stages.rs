@@ -378,10 +378,10 @@ impl<'s> Look<'s> {
         if of.is_some() || !outside {
             return;
         }
-        if let Some((local, port, line)) = nat::inward(self.snapshot, packet) {
-            packet.destination = local;
-            packet.destination_port = port;
-            stages.add(Name::Nat, format!("the static translation leads to {local}"), Some(line), true);
+        if let Some(found) = nat::inward(self.snapshot, packet) {
+            packet.destination = found.local;
+            packet.destination_port = found.port;
+            stages.add(Name::Nat, found.says, found.line, true);
         }
     }
 

@@ -1,0 +1,307 @@
+//! Gives inside hosts addresses of pools without `overload`, as the kernel reports who asks for one,
+//! and takes back those of hosts that have been idle for as long as `ip nat translation timeout`
+//! says.
+
+use super::held;
+use super::rules::one_to_one::{Exhausted, Held, Holdings, POOL_GROUP, Pool, reported};
+use super::translations::{Misses, Wanted};
+use hubward_linux::conntrack::{Conntrack, MOST};
+use hubward_linux::error::Error;
+use hubward_linux::nflog::{Group, Packet};
+use hubward_linux::nftables::Nftables;
+use hubward_proto::time::Instant;
+use hubward_proto::wire::ip::Ipv4;
+use std::collections::{BTreeSet, HashMap};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Bytes of a packet that are reported: its header.
+const RANGE: u32 = 64;
+/// How often a host that gets no address is told of.
+const INTERVAL: Duration = Duration::from_secs(60);
+/// Hosts that are remembered for that. Further ones are counted only.
+const TOLD: usize = 1024;
+/// How often idle hosts are looked for.
+const LOOK: Duration = Duration::from_secs(10);
+/// How long a report waits for being read, at most.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// Gives the addresses.
+#[derive(Debug, Default)]
+pub(crate) struct Allocator {
+    /// Where the kernel reports hosts; `None`: there is no pool, or the kernel gives no reports.
+    group: Option<Group>,
+    pools: Vec<Pool>,
+    /// Who has which address, and the kernel's number of changes when that was read.
+    known: Holdings,
+    generation: Option<u32>,
+    /// Hosts that got no address, and when that was told.
+    told: HashMap<(usize, Ipv4Addr), Instant>,
+    misses: Arc<Misses>,
+    /// When idle hosts are looked for again.
+    look: Option<Instant>,
+    /// What went wrong, as it was last told.
+    why: Option<String>,
+}
+
+impl Allocator {
+    /// Counts here from now on.
+    pub(crate) fn count(&mut self, misses: Arc<Misses>) {
+        self.misses = misses;
+    }
+
+    /// The pools of now, and who has addresses of them.
+    pub(crate) fn follow(&mut self, pools: Vec<Pool>, held: Holdings) {
+        self.told.clear();
+        (self.pools, self.known, self.generation) = (pools, held, None);
+        if self.pools.is_empty() {
+            self.group = None;
+        } else if self.group.is_none() {
+            self.open();
+        }
+    }
+
+    /// Who has addresses, as it was last known.
+    pub(crate) fn known(&self) -> &Holdings {
+        &self.known
+    }
+
+    /// When reports should be read.
+    pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
+        self.group.is_some().then(|| now + PATIENCE)
+    }
+
+    fn open(&mut self) {
+        let opened = Group::open(POOL_GROUP, RANGE);
+        match opened {
+            Ok(group) => (self.group, self.why) = (Some(group), None),
+            Err(error) => self.tell("no host gets an address of a pool without `overload`", &error),
+        }
+    }
+
+    fn tell(&mut self, what: &str, error: &Error) {
+        let why = format!("{what}: {error}");
+        if self.why.as_ref() != Some(&why) {
+            tracing::warn!("{why}");
+        }
+        self.why = Some(why);
+    }
+
+    /// Takes what the kernel has reported; what is told of it.
+    pub(crate) fn hear(&mut self, filters: Option<&Nftables>, now: Instant) -> Vec<String> {
+        let (Some(group), Some(filters)) = (&mut self.group, filters) else { return Vec::new() };
+        let packets = group.read().unwrap_or_else(|error| {
+            tracing::debug!("{error}");
+            Vec::new()
+        });
+        let place = |mark: &str| self.pools.iter().position(|pool| pool.mark() == mark);
+        let asking = packets.iter().filter_map(asks);
+        let asking: BTreeSet<_> = asking.filter_map(|(mark, host)| Some((place(mark)?, host))).collect();
+        if asking.is_empty() {
+            return Vec::new();
+        }
+        match self.give(filters, &asking) {
+            Ok(missed) => self.missed(missed, now),
+            Err(error) => {
+                self.generation = None;
+                self.tell("hosts get no addresses of pools", &error);
+                Vec::new()
+            }
+        }
+    }
+
+    /// Gives addresses; who gets none.
+    fn give(
+        &mut self,
+        filters: &Nftables,
+        asking: &BTreeSet<(usize, Ipv4Addr)>,
+    ) -> Result<Vec<(usize, Ipv4Addr)>, Error> {
+        let generation = filters.generation()?;
+        if self.generation != Some(generation) {
+            self.known = held::read(filters, &self.pools)?;
+            self.generation = Some(generation);
+        }
+        let Found { given, missed } = found(&self.pools, &self.known, asking);
+        if !given.is_empty() {
+            self.generation = None;
+            let pools = given
+                .iter()
+                .filter_map(|(place, local, global)| Some((self.pools.get(*place)?, *local, *global)));
+            held::give(filters, &pools.collect::<Vec<_>>())?;
+            for (place, local, global) in given {
+                let Some(pool) = self.pools.get(place) else { continue };
+                tracing::debug!("{local} has {global} of pool {}", pool.name);
+                let one = Held { local, global, left: pool.idle };
+                self.known.entry(pool.name.clone()).or_default().push(one);
+            }
+        }
+        Ok(missed)
+    }
+
+    fn missed(&mut self, missed: Vec<(usize, Ipv4Addr)>, now: Instant) -> Vec<String> {
+        let mut said = Vec::new();
+        for (place, local) in missed {
+            let Some(pool) = self.pools.get(place) else { continue };
+            self.misses.count(&pool.name);
+            if self.told.len() < TOLD && self.told.insert((place, local), now).is_none() {
+                said.push(format!(
+                    "%IPNAT-4-ADDR_ALLOC_FAILURE: Address allocation failed for {local}, pool {} might be exhausted",
+                    pool.name
+                ));
+            }
+        }
+        said
+    }
+
+    /// Periodic work, once a second: hosts that are idle lose their addresses.
+    pub(crate) fn every_second(&mut self, filters: Option<&Nftables>, now: Instant) {
+        self.told.retain(|_, told| *told + INTERVAL > now);
+        let Some(filters) = filters.filter(|_| !self.pools.is_empty()) else { return };
+        if self.group.is_none() {
+            self.open();
+        }
+        if self.look.is_some_and(|look| look > now) {
+            return;
+        }
+        self.look = Some(now + LOOK);
+        if let Err(error) = self.release_idle(filters) {
+            self.tell("idle hosts keep their addresses of pools", &error);
+        }
+    }
+
+    fn release_idle(&mut self, filters: &Nftables) -> Result<(), Error> {
+        self.known = held::read(filters, &self.pools)?;
+        self.generation = None;
+        for pool in self.pools.iter().filter(|pool| pool.idle.is_some()) {
+            let held = self.known.get(&pool.name).map(Vec::as_slice).unwrap_or_default();
+            let over: Vec<_> = held.iter().filter(|one| one.left.is_none()).copied().collect();
+            if over.is_empty() {
+                continue;
+            }
+            let pairs: BTreeSet<_> = over.iter().map(|one| (one.global, one.local)).collect();
+            let conntrack = Conntrack::open()?;
+            let mut used = BTreeSet::new();
+            conntrack.list(MOST, |connection| {
+                used.extend(Wanted::pair_of(connection).filter(|pair| pairs.contains(pair)));
+                false
+            })?;
+            let (busy, idle): (Vec<Held>, Vec<Held>) =
+                over.into_iter().partition(|one| used.contains(&(one.global, one.local)));
+            held::renew(filters, pool, &busy)?;
+            if idle.is_empty() {
+                continue;
+            }
+            held::release(filters, pool, &idle)?;
+            tracing::debug!("{} addresses of pool {} are free again", idle.len(), pool.name);
+            // a connection may have begun in between
+            let late = conntrack.list(MOST, |connection| {
+                Wanted::pair_of(connection).is_some_and(|pair| pairs.contains(&pair) && !used.contains(&pair))
+            })?;
+            for connection in &late.connections {
+                conntrack.remove(connection)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The mark of the pool, and the host, of a report.
+fn asks(packet: &Packet) -> Option<(&str, Ipv4Addr)> {
+    Some((reported(&packet.prefix)?, Ipv4::parse_start(&packet.bytes)?.source()))
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Found {
+    given: Vec<(usize, Ipv4Addr, Ipv4Addr)>,
+    missed: Vec<(usize, Ipv4Addr)>,
+}
+
+/// Addresses for hosts that ask for them.
+fn found(pools: &[Pool], known: &Holdings, asking: &BTreeSet<(usize, Ipv4Addr)>) -> Found {
+    let mut taken: BTreeSet<_> = known.values().flatten().map(|one| one.global).collect();
+    let mut found = Found { given: Vec::new(), missed: Vec::new() };
+    for (place, pool) in pools.iter().enumerate() {
+        let held = known.get(&pool.name).map(Vec::as_slice).unwrap_or_default();
+        let has: BTreeSet<_> = held.iter().map(|one| one.local).collect();
+        let hosts = asking.iter().filter(|(of, host)| *of == place && !has.contains(host));
+        for (local, got) in pool.give(hosts.map(|(_, host)| *host), &mut taken) {
+            match got {
+                Ok(global) => found.given.push((place, local, global)),
+                Err(Exhausted) => found.missed.push((place, local)),
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::router::rules::one_to_one::pools;
+    use hubward_proto::wire::ip::header;
+
+    fn host(last: u8) -> Ipv4Addr {
+        [10, 1, 1, last].into()
+    }
+
+    fn address(last: u8) -> Ipv4Addr {
+        [198, 51, 100, last].into()
+    }
+
+    fn of() -> Vec<Pool> {
+        let text = "\
+ip nat pool A 198.51.100.1 198.51.100.2 prefix-length 24
+ip nat pool B 198.51.100.2 198.51.100.3 prefix-length 24
+ip nat inside source list 1 pool A
+ip nat inside source list 2 pool B
+";
+        pools(&hubward_config::parse(text).config, [])
+    }
+
+    #[test]
+    fn each_host_that_asks_gets_an_address_that_nobody_has() {
+        let pools = of();
+        let known: Holdings =
+            [("A".to_owned(), vec![Held { local: host(5), global: address(1), left: None }])].into();
+        // the first has one already: its report came before it was given
+        let asking = [(0, host(5)), (0, host(6)), (0, host(7)), (1, host(6)), (9, host(6))].into();
+        let found = found(&pools, &known, &asking);
+        assert_eq!(found.given, [(0, host(6), address(2)), (1, host(6), address(3))]);
+        assert_eq!(found.missed, [(0, host(7))]);
+    }
+
+    #[test]
+    fn a_host_without_an_address_is_told_once_a_minute_and_counted() {
+        let at = |seconds| Instant::from_origin(Duration::from_secs(seconds));
+        let mut allocator = Allocator { pools: of(), ..Allocator::default() };
+        let said = allocator.missed(vec![(0, host(7)), (1, host(7))], at(0));
+        let text =
+            "%IPNAT-4-ADDR_ALLOC_FAILURE: Address allocation failed for 10.1.1.7, pool A might be exhausted";
+        assert_eq!((said.len(), said[0].as_str()), (2, text));
+        assert!(allocator.missed(vec![(0, host(7))], at(1)).is_empty());
+        allocator.every_second(None, at(59));
+        assert!(allocator.missed(vec![(0, host(7))], at(59)).is_empty());
+        allocator.every_second(None, at(60));
+        assert_eq!(allocator.missed(vec![(0, host(7)), (7, host(7))], at(60)).len(), 1);
+        let misses = Arc::clone(&allocator.misses);
+        assert_eq!((misses.of("A"), misses.of("B"), misses.of("C")), (4, 1, 0));
+        // many hosts are counted, and not all of them told
+        let many = (0..5000u32).map(|host| (1, Ipv4Addr::from(0x0a00_0000 + host))).collect();
+        assert_eq!(allocator.missed(many, at(60)).len(), TOLD - 1);
+        assert_eq!(misses.of("B"), 5001);
+    }
+
+    #[test]
+    fn a_report_tells_the_pool_and_the_host() {
+        let report = |prefix: &str, bytes: &[u8]| Packet {
+            prefix: prefix.into(),
+            bytes: bytes.to_vec(),
+            ..Packet::default()
+        };
+        let bytes = header(host(5), address(1), 17, 0, 1000);
+        assert_eq!(asks(&report("hubward pool 3f", &bytes)), Some(("3f", host(5))));
+        assert_eq!(asks(&report("hubward 3", &bytes)), None);
+        assert_eq!(asks(&report("hubward pool 3", &bytes[..19])), None);
+    }
+}
