@@ -298,10 +298,10 @@ fn the_network_of_a_static_entry_is_kept_for_its_peer() {
 fn a_filter_of_the_rest_leaves_nothing_of_a_static_entry() {
     let own = format!("{BRANCH}/32");
     for (names, lan, filters, overlap, granted) in [
-        ("10.2.0.0/16", LAN, false, Overlap::HolderKeeps, true),
-        ("10.2.0.0/16", LAN, true, Overlap::HolderKeeps, false),
+        ("10.2.2.0/24", LAN, false, Overlap::HolderKeeps, true),
+        ("10.2.2.0/24", LAN, true, Overlap::HolderKeeps, false),
         ("10.3.0.0/16", LAN, true, Overlap::HolderKeeps, true),
-        ("10.2.0.0/16", LAN, true, Overlap::NewestWins, true),
+        ("10.2.2.0/24", LAN, true, Overlap::NewestWins, true),
         ("0.0.0.0/0", &own, false, Overlap::HolderKeeps, true),
         ("0.0.0.0/0", &own, true, Overlap::HolderKeeps, false),
         ("0.0.0.0/0", &own, true, Overlap::NewestWins, true),
@@ -311,8 +311,13 @@ fn a_filter_of_the_rest_leaves_nothing_of_a_static_entry() {
         policy.global.overlap = overlap;
         let map = Arc::make_mut(&mut policy.maps[0]);
         for entry in &mut map.entries {
-            if let MapEntryKind::Dynamic { entries, .. } = &mut entry.kind {
-                entries.iter_mut().for_each(|entry| entry.terms.filters_rest = filters);
+            match &mut entry.kind {
+                MapEntryKind::Dynamic { entries, .. } => {
+                    entries.iter_mut().for_each(|entry| entry.terms.filters_rest = filters);
+                }
+                // of the list for everything it is another one, or its entry would serve the branch
+                MapEntryKind::Static { peers, .. } if lan == own => *peers = vec![ip(ROGUE)],
+                MapEntryKind::Static { .. } => {}
             }
         }
         let filtered = policy.clone();
