@@ -17,18 +17,18 @@ use crate::model::Config;
 use crate::parse::{Leaves, Said, Trace, TracedCommand, end_of, protocol_of_standard, reach, read};
 use crate::parsed::Numbers;
 use crate::source::{Pasted, is_do, pasted};
-use std::borrow::Cow;
-
 mod position;
 mod refusals;
 mod refused;
 mod sequence;
 mod slips;
+mod wrong;
 
 use position::{Opener, chain, entry_lines, joined, without_negation};
 
 pub use crate::blocks::RawEnd;
 pub use position::Position;
+pub use wrong::Wrong;
 
 /// What a line did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,20 +39,6 @@ pub struct Change {
     pub line: Option<usize>,
     /// Where the next line goes.
     pub position: Position,
-}
-
-/// Why a line is refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Wrong {
-    /// Something more must follow.
-    Incomplete,
-    /// A word is the beginning of several.
-    Ambiguous,
-    /// A word is wrong; its offset in the line, in bytes from 0.
-    Invalid(usize),
-    /// The line is right, and what it sets cannot be set: IOS's own words, without the `% ` before
-    /// them.
-    Said(Cow<'static, str>),
 }
 
 /// Enters a line into the configuration `text`, in the mode of `position`. Raw text belongs to its

@@ -7,8 +7,8 @@ use crate::command::table::{Lookup, commands, lookup_named};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::Line;
 use crate::form::{Word, words};
+use crate::meant::meant;
 use crate::parsed::Parsed;
-use crate::slip::meant;
 
 /// Lines that are asked after: of thousands, nobody reads the answers.
 const ASKED: usize = 200;

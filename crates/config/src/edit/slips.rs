@@ -1,8 +1,8 @@
 //! Slips in commands of a family that takes any words: in a file, what is not read there stops the
 //! start; whoever types it is shown the word.
 
-use super::Wrong;
 use super::position::without_negation;
+use super::wrong::Wrong;
 use crate::check::corrected;
 use crate::command::In;
 use crate::command::table::{Lookup, lookup_named};
