@@ -144,7 +144,9 @@ impl Allocator {
         for (place, local) in missed {
             let Some(pool) = self.pools.get(place) else { continue };
             self.misses.count(&pool.name);
-            if self.told.len() < TOLD && self.told.insert((place, local), now).is_none() {
+            let is_new = self.told.len() < TOLD && !self.told.contains_key(&(place, local));
+            if is_new {
+                self.told.insert((place, local), now);
                 said.push(format!(
                     "%IPNAT-4-ADDR_ALLOC_FAILURE: Address allocation failed for {local}, pool {} might be exhausted",
                     pool.name
