@@ -26,8 +26,10 @@ pub(super) fn refused(trace: &Trace, traces: &[Trace], config: &Config, old: &[&
         let continues = |one: &str, other: &str| {
             one.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
         };
-        let is_it = |line: &str| line.contains(' ') && (continues(line, spelled) || continues(spelled, line));
-        if known.iter().any(|line| is_it(line.spelled.trim())) {
+        let is_it = |line: &str| continues(line, spelled) || continues(spelled, line);
+        let statics =
+            known.iter().filter(|line| line.spelled.trim().starts_with("ip nat inside source static"));
+        if statics.map(|line| line.spelled.trim()).any(is_it) {
             return None;
         }
         let NatRule::Static(last) = config.nat.rules.last()? else { return None };
@@ -35,6 +37,12 @@ pub(super) fn refused(trace: &Trace, traces: &[Trace], config: &Config, old: &[&
     }
     let gone = ["no ip nat inside source static", "default ip nat inside source static"];
     if gone.iter().any(|words| begins(words)) {
+        let (_, taken) = spelled.split_once(' ')?;
+        let known = traces.get(..old.len()).unwrap_or_default();
+        // lines that the model does not hold are there as well
+        if known.iter().any(|line| line.spelled.trim().starts_with(taken)) {
+            return None;
+        }
         let (before, _) = read(&joined(old, &[]), Numbers::Left);
         return (before.config.nat.rules == config.nat.rules).then(|| "Translation not found".into());
     }

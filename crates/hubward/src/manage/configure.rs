@@ -96,7 +96,11 @@ impl Before {
                 out.push(format!("\"{}\": {}", hubward_config::secret::shown(&line), told.message));
             }
         }
+        let more = out.len().saturating_sub(LEFT);
         out.truncate(LEFT);
+        if more > 0 {
+            out.push(format!("and {more} more"));
+        }
         out.iter().map(|sentence| format!("% {}\n", cut(&sentence.replace('`', "\"")))).collect()
     }
 }

@@ -63,8 +63,8 @@ pub(crate) struct Router {
     leaving: Vec<String>,
     /// The names of the links that the table was made for.
     links: BTreeSet<String>,
-    /// The translation under which there may be connections that the one in force would translate
-    /// in another way.
+    /// The translations, joined, under which there may be connections that the one in force would
+    /// translate in another way.
     before: Option<Translation>,
     /// The removal of such connections.
     sweep: Option<Sweep>,
@@ -187,7 +187,7 @@ impl Router {
         self.allocator.follow(wanted.pools.clone(), held.stays);
         let there = self.rules.take().map(|there| there.translation).unwrap_or_default();
         if there != wanted.translation {
-            self.before.get_or_insert(there);
+            self.may_have_begun_under(there);
         }
         (self.links, self.leaving) = (links, leaving);
         self.rules = Some(wanted);
@@ -268,9 +268,16 @@ impl Router {
         }
     }
 
-    /// The oldest rules under which there may be connections count.
     fn sweep_failed(&mut self, before: Translation) {
-        (self.before, self.sweep_again) = (Some(before), Some(now() + SWEEP_AGAIN));
+        self.may_have_begun_under(before);
+        self.sweep_again = Some(now() + SWEEP_AGAIN);
+    }
+
+    fn may_have_begun_under(&mut self, rules: Translation) {
+        match &mut self.before {
+            Some(before) => before.join(rules),
+            None => self.before = Some(rules),
+        }
     }
 
     /// Tells what lines with `log` met, as often as the gateway has time.

@@ -51,6 +51,19 @@ impl Translation {
     fn gives(&self, address: Ipv4Addr) -> bool {
         gives(&self.globals, address)
     }
+
+    /// What connections may have begun under, if others were in force as well.
+    pub(crate) fn join(&mut self, other: Self) {
+        if self.is_empty() {
+            *self = other;
+            return;
+        }
+        self.inside.extend(other.inside);
+        self.outside.extend(other.outside);
+        let new = other.globals.into_iter().filter(|range| !self.globals.contains(range));
+        let new: Vec<Range> = new.collect();
+        self.globals.extend(new);
+    }
 }
 
 fn gives(ranges: &[Range], address: Ipv4Addr) -> bool {
