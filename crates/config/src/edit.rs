@@ -429,7 +429,8 @@ impl<'a> Editor<'a> {
             |line: &usize| self.begins(*line, name) || like.contains(line) || self.is_undone_by(*line, name);
         let gone: Vec<usize> = self.section().filter(sets).collect();
         let emptied = (!heads.is_empty()).then(|| self.without(&emptied));
-        emptied.into_iter().chain([self.without(&gone)]).collect()
+        // a removal of what is not there changes nothing
+        emptied.into_iter().chain([self.without(&gone), self.old.to_vec()]).collect()
     }
 
     /// The white space before the typed line.

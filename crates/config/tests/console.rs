@@ -387,3 +387,52 @@ fn limits_of_a_group_need_a_value_and_their_removal_none() {
         assert!(hubward_config::unenforced(&taken).is_empty(), "{word}");
     }
 }
+
+/// What restricts or protects goes only by its own name, and only one line of it is written down.
+#[test]
+fn a_name_is_removed_by_itself_and_replaced_by_another() {
+    let vty = "line vty 0 4\n access-class A in\nline vty 5 15\n access-class A in\n";
+    let port = "interface FastEthernet0/0\n ip policy route-map P\n crypto map M\n";
+    let interface = "interface FastEthernet0/0";
+    let local = "ip local policy route-map L\n";
+    let map = "crypto map M 10 ipsec-isakmp\n match address V\n set isakmp-profile P\n";
+    let client = "crypto map M client authentication list L\n";
+    let profile = "crypto isakmp profile P\n client authentication list L\n isakmp authorization list N\n";
+    let group = "crypto isakmp client configuration group G\n acl 101\n pool P\n";
+    let route = "ip route 10.0.0.0 255.0.0.0 10.1.1.1\n";
+    for (text, opener, line) in [
+        (vty, "line vty 0 4", "no access-class B in"),
+        (vty, "line vty 5 15", "no access-class B in"),
+        (vty, "line vty 5 15", "default access-class B in"),
+        (vty, "line vty 0 4", "no access-class B out"),
+        (port, interface, "no ip policy route-map WRONG"),
+        (port, interface, "no crypto map WRONG"),
+        (port, interface, "default crypto map WRONG"),
+        (local, "", "no ip local policy route-map WRONG"),
+        (map, "crypto map M 10", "no match address W"),
+        (map, "crypto map M 10", "no set isakmp-profile W"),
+        (client, "", "no crypto map M client authentication list W"),
+        (profile, "crypto isakmp profile P", "no client authentication list W"),
+        (profile, "crypto isakmp profile P", "no isakmp authorization list W"),
+        (group, "crypto isakmp client configuration group G", "no acl 102"),
+        (group, "crypto isakmp client configuration group G", "no pool Q"),
+        (route, "", "no ip route 10.0.0.0 255.0.0.0 10.1.1.2"),
+        (local, "", "no ip route 10.0.0.0 255.0.0.0 10.1.1.2"),
+    ] {
+        assert_eq!(typed(text, opener, line).as_deref(), Ok(text), "{opener}: {line}");
+    }
+    for (line, first) in [
+        ("no access-class A in", ""),
+        ("default access-class A in", ""),
+        ("access-class B in", " access-class B in\n"),
+        ("access-class B in vrf-also", " access-class B in vrf-also\n"),
+        ("access-class A out", " access-class A in\n access-class A out\n"),
+    ] {
+        for opener in ["line vty 0 4", "line vty 5 15"] {
+            let own = format!("{opener}\n");
+            let wanted = vty.replace(&format!("{own} access-class A in\n"), &format!("{own}{first}"));
+            assert_eq!(typed(vty, opener, line), Ok(wanted), "{opener}: {line}");
+        }
+    }
+    assert_eq!(typed(port, interface, "no crypto map M"), Ok(port.replace(" crypto map M\n", "")));
+}

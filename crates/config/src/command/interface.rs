@@ -3,7 +3,7 @@
 use super::draft::Draft;
 use super::mode::{Fate, In, Mode};
 use super::nat::VIRTUAL;
-use super::row::{Fold, No, Row, fate, fold};
+use super::row::{Fold, No, Row, fate, fold, name_it};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::interface_name::{is_hardware, is_known};
@@ -230,8 +230,8 @@ fn crypto_map(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     if given.has("redundancy") && !fold.no {
         fold.fate = Some(Fate::Unsupported("the map has no failover to another router"));
     }
-    let map = fold.unless_no(given.string("map"));
-    change(fold, |interface| interface.crypto_map = map);
+    let (no, given) = (fold.no, given.string("map"));
+    change(fold, |interface| name_it(&mut interface.crypto_map, no, given));
     Ok(())
 }
 
@@ -391,14 +391,14 @@ fn adjust_mss(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
 }
 
 fn policy(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
-    let map = fold.unless_no(given.string("route-map"));
-    change(fold, |interface| interface.policy = map);
+    let (no, given) = (fold.no, given.string("route-map"));
+    change(fold, |interface| name_it(&mut interface.policy, no, given));
     Ok(())
 }
 
 /// `ip local policy route-map MAP`: for the router's own packets.
 fn local_policy(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
-    fold.config.local_policy = fold.unless_no(given.string("route-map"));
+    name_it(&mut fold.config.local_policy, fold.no, given.string("route-map"));
     Ok(())
 }
 
@@ -408,8 +408,8 @@ fn vrf(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     if !fold.no {
         fold.fate = Some(Fate::Unenforced("puts the interface into a VRF, without which it is shut"));
     }
-    let vrf = fold.unless_no(given.string("vrf"));
-    change(fold, |interface| interface.vrf = vrf);
+    let (no, given) = (fold.no, given.string("vrf"));
+    change(fold, |interface| name_it(&mut interface.vrf, no, given));
     Ok(())
 }
 
