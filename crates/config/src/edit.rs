@@ -158,6 +158,9 @@ fn enter_one(text: &str, position: &Position, typed: &str) -> Result<Change, Wro
     let Some(trace) = traces.get(place).filter(|_| class != Some(Class::Unknown)) else {
         return Err(wrong(position, command, &reference, place));
     };
+    if let Some(place) = slips::of_mode(position.mode(), command).filter(|_| trace.under.is_none()) {
+        return Err(Wrong::Invalid(place));
+    }
     if let Some(wrong) = slips::slip(trace, command) {
         return Err(wrong);
     }

@@ -276,6 +276,9 @@ route-map R permit 20
             &format!("ip nat inside source route-map R interface FastEthernet0/0 overload\n{MAPPED}");
         let fixed = &format!("ip nat inside source static 10.1.0.9 203.0.113.3 route-map R\n{MAPPED}");
         let after = "ip access-list extended VPN\n permit ip host 203.0.113.2 10.3.0.0 0.0.255.255\n";
+        let by_pool = "ip nat inside source list NAT pool Q\nip nat pool Q 192.0.2.1 192.0.2.254 netmask 255.255.255.0\n";
+        let middle = "ip access-list extended VPN\n permit ip 192.0.2.64 0.0.0.63 10.3.0.0 0.0.255.255\n";
+        let by_dhcp = "interface FastEthernet0/0\n ip address dhcp\n";
         for (more, gone, owners) in [
             (by_list, "NAT", vec![]),
             (by_map, "NAT", vec![]),
@@ -289,6 +292,11 @@ route-map R permit 20
             (&format!("{by_map}{after}"), "R", vec!["ip nat inside source"]),
             (&format!("{by_map}{after}"), "NAT", vec!["route-map R 20"]),
             (&format!("{fixed}{after}"), "R", vec![]),
+            // some addresses in the middle of a pool
+            (&format!("{by_pool}{middle}"), "NAT", vec!["ip nat inside source"]),
+            (&format!("{by_pool}{after}"), "NAT", vec![]),
+            // the address is not known
+            (&format!("{by_list}{after}{by_dhcp}"), "NAT", vec!["ip nat inside source"]),
         ] {
             assert_eq!(lost(more, gone), owners, "{gone}: {more}");
         }

@@ -53,7 +53,9 @@ pub(crate) fn corrected(mode: In, given: &[Word<'_>]) -> Option<String> {
     let mut last = None;
     for _ in 0..SLIPS {
         let wrong = match lookup_named(mode, &words, false) {
-            Lookup::Command(row, _) => return last.map(|_: usize| shown(row.words(), &words)),
+            Lookup::Command(row, _) => {
+                return last.map(|last: usize| shown(row.words().max(last + 1), &words));
+            }
             // the command is found, and something of it is missing
             Lookup::Incomplete { named: true, .. } => break,
             Lookup::Incomplete { .. } => return None,

@@ -10,6 +10,7 @@ use crate::interface_name::{is_hardware, is_known};
 use crate::model::{
     Addressing, DirectedBroadcast, Encapsulation, Interface, InterfaceKind, NatSide, SourceCheck,
 };
+use std::net::Ipv4Addr;
 
 const NO_HARDWARE: Fate = Fate::Inert("belongs to hardware that Linux manages");
 
@@ -43,7 +44,7 @@ pub(super) const ROWS: &[Row] = &[
     fate(In::Interface, "ip verify", Fate::Unenforced("drops packets with forged sources")),
     fate(In::Interface, "ip inspect", Fate::Unenforced("is a stateful firewall")),
     fold(In::Interface, "ip nat", "= {inside|outside}", nat),
-    fate(In::Interface, "ip nat", Fate::Unenforced("translates addresses")),
+    fate(In::Interface, "ip nat", Fate::Unenforced("translates addresses, or is not understood")),
     fate(In::Interface, "ip nat enable", VIRTUAL),
     fold(In::Interface, "ip tcp adjust-mss", "= <500-1460:bytes>", adjust_mss),
     fold(In::Interface, "ip policy route-map = <route-map>", "", policy),
@@ -186,6 +187,17 @@ fn description(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Whether an address is that of no host: of this network, loopback, multicast or reserved.
+fn is_of_no_host(address: Ipv4Addr) -> bool {
+    matches!(address.octets().first(), Some(0 | 127 | 224..))
+}
+
+/// Whether links of a kind have several hosts.
+const fn shares_a_link(kind: InterfaceKind) -> bool {
+    use InterfaceKind::{Bridge, Ethernet, Hardware, PortChannel, SubInterface, Vlan};
+    matches!(kind, Bridge | Ethernet | Hardware | PortChannel | SubInterface | Vlan)
+}
+
 /// `ip address {A M [secondary] | dhcp …}`
 fn ip_address(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     let no = fold.no;
@@ -199,14 +211,23 @@ fn ip_address(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
         return Ok(());
     }
     let net = given.network("address", "mask")?;
-    let is_host = net.prefix_len() + 1 >= net.max_prefix_len()
-        || net.addr() != net.network() && net.addr() != net.broadcast();
+    if !no && given.address("address").is_some_and(is_of_no_host) {
+        return Err(given.said("address", format!("Not a valid host address - {}", net.addr())));
+    }
+    let secondary = given.has("secondary");
+    let mut done = true;
+    let mut is_shared = false;
+    change(fold, |interface| is_shared = shares_a_link(interface.kind));
+    let is_host = match net.max_prefix_len() - net.prefix_len() {
+        // on a link of several hosts it would be alone
+        0 => secondary || !is_shared,
+        1 => true,
+        _ => net.addr() != net.network() && net.addr() != net.broadcast(),
+    };
     if !no && !is_host {
         let says = format!("Bad mask /{} for address {}", net.prefix_len(), net.addr());
         return Err(given.said("address", says));
     }
-    let secondary = given.has("secondary");
-    let mut done = true;
     change(fold, |interface| {
         done = match no {
             true => interface.address.remove(net, secondary),

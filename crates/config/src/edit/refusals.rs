@@ -7,6 +7,7 @@ use crate::command::Mode;
 use crate::model::{Config, NatRule};
 use crate::parse::{Trace, read};
 use crate::parsed::Numbers;
+use std::net::Ipv4Addr;
 
 /// What IOS says of the line of `trace` and does not take it, without the `% ` before it. `config`
 /// is the configuration with the line at its end, `traces` are its lines, and `old` those before.
@@ -19,6 +20,12 @@ pub(super) fn refused(trace: &Trace, traces: &[Trace], config: &Config, old: &[&
         let name = opener.spelled.trim().strip_prefix("interface ")?.split_whitespace().next()?;
         let interface = config.interfaces.iter().find(|interface| takes && interface.name == name)?;
         return overlap(config, interface);
+    }
+    if begins("ip route") {
+        // in a file, the network that the address is in is routed
+        let mut numbers = spelled.split_whitespace().skip(2).map(|word| word.parse::<Ipv4Addr>().ok());
+        let (prefix, mask) = (numbers.next()??, numbers.next()??);
+        return (u32::from(prefix) & !u32::from(mask) != 0).then(|| "Inconsistent address and mask".into());
     }
     if begins("ip nat inside source static") {
         // what is there already is no second one, whatever is said of it besides
