@@ -3,7 +3,7 @@
 //! says.
 
 use super::held;
-use super::rules::one_to_one::{Exhausted, Held, Holdings, POOL_GROUP, Pool, reported};
+use super::rules::one_to_one::{Exhausted, Held, Holdings, MOST as MOST_GIVEN, POOL_GROUP, Pool, reported};
 use super::translations::{Misses, Wanted};
 use hubward_linux::conntrack::{Conntrack, MOST};
 use hubward_linux::error::Error;
@@ -11,7 +11,7 @@ use hubward_linux::nflog::{Group, Packet};
 use hubward_linux::nftables::Nftables;
 use hubward_proto::time::Instant;
 use hubward_proto::wire::ip::Ipv4;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +26,9 @@ const TOLD: usize = 1024;
 const LOOK: Duration = Duration::from_secs(10);
 /// How long a report waits for being read, at most.
 const PATIENCE: Duration = Duration::from_millis(50);
+/// How long it is remembered who had addresses of a pool that is gone: lists and rules are taken away
+/// to be pasted again.
+const REMEMBERED: Duration = Duration::from_secs(600);
 
 /// Gives the addresses.
 #[derive(Debug, Default)]
@@ -36,6 +39,8 @@ pub(crate) struct Allocator {
     /// Who has which address, and the kernel's number of changes when that was read.
     known: Holdings,
     generation: Option<u32>,
+    /// Who had addresses of pools that are gone, and since when they are.
+    gone: BTreeMap<String, (Instant, Vec<Held>)>,
     /// Hosts that got no address, and when that was told.
     told: HashMap<(usize, Ipv4Addr), Instant>,
     misses: Arc<Misses>,
@@ -52,8 +57,15 @@ impl Allocator {
     }
 
     /// The pools of now, and who has addresses of them.
-    pub(crate) fn follow(&mut self, pools: Vec<Pool>, held: Holdings) {
+    pub(crate) fn follow(&mut self, pools: Vec<Pool>, held: Holdings, now: Instant) {
         self.told.clear();
+        for (name, held) in std::mem::take(&mut self.known) {
+            if !held.is_empty() {
+                self.gone.insert(name, (now, held));
+            }
+        }
+        self.gone.retain(|name, _| pools.iter().all(|pool| pool.name != *name));
+        self.forget(now);
         (self.pools, self.known, self.generation) = (pools, held, None);
         if self.pools.is_empty() {
             self.group = None;
@@ -62,9 +74,40 @@ impl Allocator {
         }
     }
 
-    /// Who has addresses, as it was last known.
-    pub(crate) fn known(&self) -> &Holdings {
-        &self.known
+    /// What the maps say now. Of pools whose maps are not there, as after `flush ruleset`, it stays
+    /// known what they said.
+    fn learn(&mut self, there: Holdings) {
+        self.known.extend(there);
+    }
+
+    /// Reads who has addresses of the pools, before they change.
+    pub(crate) fn look(&mut self, filters: &Nftables) -> Result<(), Error> {
+        let there = held::read(filters, &self.pools)?;
+        self.learn(there);
+        Ok(())
+    }
+
+    /// Adds to what the maps of pools say what was known of those that have no maps. What others have
+    /// meanwhile they keep.
+    pub(crate) fn remember(&self, pools: &[Pool], there: &mut Holdings) {
+        let mut taken: BTreeSet<_> = there.values().flatten().map(|one| one.global).collect();
+        for pool in pools.iter().filter(|pool| !there.contains_key(&pool.name)).collect::<Vec<_>>() {
+            let gone = || self.gone.get(&pool.name).map(|(_, held)| held::anew(pool, held));
+            let Some(mut held) = self.known.get(&pool.name).cloned().or_else(gone) else { continue };
+            held.retain(|one| taken.insert(one.global));
+            there.insert(pool.name.clone(), held);
+        }
+    }
+
+    /// Forgets pools that are gone for long, and the one that is gone longest if they had very many
+    /// hosts together.
+    fn forget(&mut self, now: Instant) {
+        self.gone.retain(|_, (since, _)| *since + REMEMBERED > now);
+        while self.gone.values().map(|(_, held)| held.len()).sum::<usize>() > MOST_GIVEN {
+            let first = self.gone.iter().min_by_key(|(_, (since, _))| *since).map(|(name, _)| name.clone());
+            let Some(first) = first else { break };
+            self.gone.remove(&first);
+        }
     }
 
     /// When reports should be read.
@@ -119,7 +162,7 @@ impl Allocator {
     ) -> Result<Vec<(usize, Ipv4Addr)>, Error> {
         let generation = filters.generation()?;
         if self.generation != Some(generation) {
-            self.known = held::read(filters, &self.pools)?;
+            self.look(filters)?;
             self.generation = Some(generation);
         }
         let Found { given, missed } = found(&self.pools, &self.known, asking);
@@ -159,6 +202,7 @@ impl Allocator {
     /// Periodic work, once a second: hosts that are idle lose their addresses.
     pub(crate) fn every_second(&mut self, filters: Option<&Nftables>, now: Instant) {
         self.told.retain(|_, told| *told + INTERVAL > now);
+        self.forget(now);
         let Some(filters) = filters.filter(|_| !self.pools.is_empty()) else { return };
         if self.group.is_none() {
             self.open();
@@ -173,7 +217,7 @@ impl Allocator {
     }
 
     fn release_idle(&mut self, filters: &Nftables) -> Result<(), Error> {
-        self.known = held::read(filters, &self.pools)?;
+        self.look(filters)?;
         self.generation = None;
         for pool in self.pools.iter().filter(|pool| pool.idle.is_some()) {
             let held = self.known.get(&pool.name).map(Vec::as_slice).unwrap_or_default();
@@ -292,6 +336,33 @@ ip nat inside source list 2 pool B
         let many = (0..5000u32).map(|host| (1, Ipv4Addr::from(0x0a00_0000 + host))).collect();
         assert_eq!(allocator.missed(many, at(60)).len(), TOLD - 1);
         assert_eq!(misses.of("B"), 5001);
+    }
+
+    #[test]
+    fn who_had_addresses_of_a_pool_that_comes_back_has_them_again() {
+        let at = |seconds| Instant::from_origin(Duration::from_secs(seconds));
+        let pools = of();
+        let one = |last, global| Held { local: host(last), global: address(global), left: None };
+        let known: Holdings = [("A".to_owned(), vec![one(5, 1), one(6, 2)]), ("B".to_owned(), vec![])].into();
+        let mut allocator = Allocator { pools: pools.clone(), known, ..Allocator::default() };
+        let remembered = |allocator: &Allocator, mut there: Holdings| {
+            allocator.remember(&pools, &mut there);
+            there
+        };
+        // the table is gone, and with it the maps
+        allocator.learn(Holdings::new());
+        assert_eq!(remembered(&allocator, Holdings::new())["A"], [one(5, 1), one(6, 2)]);
+        // what a map says counts
+        assert!(remembered(&allocator, [("A".to_owned(), vec![])].into())["A"].is_empty());
+        // the pools are gone, and come back
+        allocator.follow(Vec::new(), Holdings::new(), at(0));
+        allocator.follow(Vec::new(), Holdings::new(), at(300));
+        let full = |one: Held| Held { left: pools[0].idle, ..one };
+        assert_eq!(remembered(&allocator, Holdings::new())["A"], [full(one(5, 1)), full(one(6, 2))]);
+        let there = [("B".to_owned(), vec![one(9, 2)])].into();
+        assert_eq!(remembered(&allocator, there)["A"], [full(one(5, 1))], "another host has it meanwhile");
+        allocator.every_second(None, at(600));
+        assert!(remembered(&allocator, Holdings::new()).is_empty());
     }
 
     #[test]
