@@ -22,13 +22,20 @@ const RANGE: u32 = 64;
 const INTERVAL: Duration = Duration::from_secs(60);
 /// Hosts that are remembered for that. Further ones are counted only.
 const TOLD: usize = 1024;
-/// How often idle hosts are looked for.
-const LOOK: Duration = Duration::from_secs(10);
+/// How often idle hosts are looked for: all connections of the kernel may be read for it.
+const LOOK: Duration = Duration::from_secs(60);
+/// How often while a host has asked in vain.
+const SOON: Duration = Duration::from_secs(10);
 /// How long a report waits for being read, at most.
 const PATIENCE: Duration = Duration::from_millis(50);
 /// How long it is remembered who had addresses of a pool that is gone: lists and rules are taken away
 /// to be pasted again.
 const REMEMBERED: Duration = Duration::from_secs(600);
+
+/// What does not work, as it is told.
+const NONE: &str = "no host gets an address of a pool without `overload`";
+const ASKING: &str = "hosts get no addresses of pools";
+const KEEPING: &str = "idle hosts keep their addresses of pools";
 
 /// Gives the addresses.
 #[derive(Debug, Default)]
@@ -44,10 +51,12 @@ pub(crate) struct Allocator {
     /// Hosts that got no address, and when that was told.
     told: HashMap<(usize, Ipv4Addr), Instant>,
     misses: Arc<Misses>,
-    /// When idle hosts are looked for again.
-    look: Option<Instant>,
-    /// What went wrong, as it was last told.
-    why: Option<String>,
+    /// When idle hosts were last looked for.
+    looked: Option<Instant>,
+    /// A host has asked in vain since.
+    wanting: bool,
+    /// What went wrong and does still, as it was last told.
+    why: BTreeMap<&'static str, String>,
 }
 
 impl Allocator {
@@ -118,17 +127,21 @@ impl Allocator {
     fn open(&mut self) {
         let opened = Group::open(POOL_GROUP, RANGE);
         match opened {
-            Ok(group) => (self.group, self.why) = (Some(group), None),
-            Err(error) => self.tell("no host gets an address of a pool without `overload`", &error),
+            Ok(group) => {
+                self.group = Some(group);
+                self.why.remove(NONE);
+            }
+            Err(error) => self.tell(NONE, &error),
         }
     }
 
-    fn tell(&mut self, what: &str, error: &Error) {
-        let why = format!("{what}: {error}");
-        if self.why.as_ref() != Some(&why) {
-            tracing::warn!("{why}");
+    /// Tells an error, once until it is over.
+    fn tell(&mut self, what: &'static str, error: &Error) {
+        let error = error.to_string();
+        if self.why.get(what) != Some(&error) {
+            tracing::warn!("{what}: {error}");
         }
-        self.why = Some(why);
+        self.why.insert(what, error);
     }
 
     /// Takes what the kernel has reported; what is told of it.
@@ -145,10 +158,13 @@ impl Allocator {
             return Vec::new();
         }
         match self.give(filters, &asking) {
-            Ok(missed) => self.missed(missed, now),
+            Ok(missed) => {
+                self.why.remove(ASKING);
+                self.missed(missed, now)
+            }
             Err(error) => {
                 self.generation = None;
-                self.tell("hosts get no addresses of pools", &error);
+                self.tell(ASKING, &error);
                 Vec::new()
             }
         }
@@ -172,6 +188,9 @@ impl Allocator {
                 .iter()
                 .filter_map(|(place, local, global)| Some((self.pools.get(*place)?, *local, *global)));
             held::give(filters, &pools.collect::<Vec<_>>())?;
+            // nobody else has changed anything if it is the next one
+            let after = filters.generation()?;
+            self.generation = (after == generation.wrapping_add(1)).then_some(after);
             for (place, local, global) in given {
                 let Some(pool) = self.pools.get(place) else { continue };
                 tracing::debug!("{local} has {global} of pool {}", pool.name);
@@ -184,6 +203,7 @@ impl Allocator {
 
     fn missed(&mut self, missed: Vec<(usize, Ipv4Addr)>, now: Instant) -> Vec<String> {
         let mut said = Vec::new();
+        self.wanting |= !missed.is_empty();
         for (place, local) in missed {
             let Some(pool) = self.pools.get(place) else { continue };
             self.misses.count(&pool.name);
@@ -207,49 +227,69 @@ impl Allocator {
         if self.group.is_none() {
             self.open();
         }
-        if self.look.is_some_and(|look| look > now) {
+        if !self.should_look(now) {
             return;
         }
-        self.look = Some(now + LOOK);
-        if let Err(error) = self.release_idle(filters) {
-            self.tell("idle hosts keep their addresses of pools", &error);
+        (self.looked, self.wanting) = (Some(now), false);
+        match self.release_idle(filters) {
+            Ok(()) => drop(self.why.remove(KEEPING)),
+            Err(error) => self.tell(KEEPING, &error),
         }
+    }
+
+    fn should_look(&self, now: Instant) -> bool {
+        let interval = if self.wanting { SOON } else { LOOK };
+        self.looked.is_none_or(|looked| looked + interval <= now)
     }
 
     fn release_idle(&mut self, filters: &Nftables) -> Result<(), Error> {
         self.look(filters)?;
         self.generation = None;
-        for pool in self.pools.iter().filter(|pool| pool.idle.is_some()) {
-            let held = self.known.get(&pool.name).map(Vec::as_slice).unwrap_or_default();
-            let over: Vec<_> = held.iter().filter(|one| one.left.is_none()).copied().collect();
-            if over.is_empty() {
-                continue;
-            }
-            let pairs: BTreeSet<_> = over.iter().map(|one| (one.global, one.local)).collect();
-            let conntrack = Conntrack::open()?;
-            let mut used = BTreeSet::new();
-            conntrack.list(MOST, |connection| {
-                used.extend(Wanted::pair_of(connection).filter(|pair| pairs.contains(pair)));
-                false
-            })?;
+        let over = over(&self.pools, &self.known);
+        let pairs: BTreeSet<_> = over.iter().map(|(_, one)| (one.global, one.local)).collect();
+        if pairs.is_empty() {
+            return Ok(());
+        }
+        let conntrack = Conntrack::open()?;
+        let mut used = BTreeSet::new();
+        conntrack.list(MOST, |connection| {
+            used.extend(Wanted::pair_of(connection).filter(|pair| pairs.contains(pair)));
+            false
+        })?;
+        let mut released = false;
+        for pool in &self.pools {
+            let of = over.iter().filter(|(of, _)| *of == pool).map(|(_, one)| *one);
             let (busy, idle): (Vec<Held>, Vec<Held>) =
-                over.into_iter().partition(|one| used.contains(&(one.global, one.local)));
+                of.partition(|one| used.contains(&(one.global, one.local)));
             held::renew(filters, pool, &busy)?;
             if idle.is_empty() {
                 continue;
             }
             held::release(filters, pool, &idle)?;
+            released = true;
             tracing::debug!("{} addresses of pool {} are free again", idle.len(), pool.name);
-            // a connection may have begun in between
-            let late = conntrack.list(MOST, |connection| {
-                Wanted::pair_of(connection).is_some_and(|pair| pairs.contains(&pair) && !used.contains(&pair))
-            })?;
-            for connection in &late.connections {
-                conntrack.remove(connection)?;
-            }
+        }
+        if !released {
+            return Ok(());
+        }
+        // a connection may have begun in between
+        let late = conntrack.list(MOST, |connection| {
+            Wanted::pair_of(connection).is_some_and(|pair| pairs.contains(&pair) && !used.contains(&pair))
+        })?;
+        for connection in &late.connections {
+            conntrack.remove(connection)?;
         }
         Ok(())
     }
+}
+
+/// The hosts whose time is over, with their pools.
+fn over<'p>(pools: &'p [Pool], known: &Holdings) -> Vec<(&'p Pool, Held)> {
+    let of = |pool: &'p Pool| {
+        let held = known.get(&pool.name).map(Vec::as_slice).unwrap_or_default();
+        held.iter().filter(|one| one.left.is_none()).map(move |one| (pool, *one)).collect::<Vec<_>>()
+    };
+    pools.iter().filter(|pool| pool.idle.is_some()).flat_map(of).collect()
 }
 
 /// The mark of the pool, and the host, of a report.
@@ -363,6 +403,19 @@ ip nat inside source list 2 pool B
         assert_eq!(remembered(&allocator, there)["A"], [full(one(5, 1))], "another host has it meanwhile");
         allocator.every_second(None, at(600));
         assert!(remembered(&allocator, Holdings::new()).is_empty());
+    }
+
+    #[test]
+    fn idle_hosts_are_looked_for_sooner_while_an_address_is_wanted() {
+        let at = |seconds| Instant::from_origin(Duration::from_secs(seconds));
+        let mut allocator = Allocator { pools: of(), ..Allocator::default() };
+        assert!(allocator.should_look(at(0)));
+        allocator.looked = Some(at(0));
+        assert!(!allocator.should_look(at(59)) && allocator.should_look(at(60)));
+        allocator.missed(Vec::new(), at(1));
+        assert!(!allocator.should_look(at(10)));
+        allocator.missed(vec![(0, host(7))], at(1));
+        assert!(!allocator.should_look(at(9)) && allocator.should_look(at(10)));
     }
 
     #[test]
