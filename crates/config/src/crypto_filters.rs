@@ -43,6 +43,15 @@ impl Way {
     }
 }
 
+/// Whose the networks of static entries are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Networks {
+    /// A peer of a dynamic entry gets nothing of an earlier static one's.
+    Kept,
+    /// It gets what it proposes (`--overlap newest`).
+    Free,
+}
+
 /// What of a packet decides to which entry it belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flow {
@@ -213,7 +222,7 @@ pub fn asked(config: &Config, way: Way) -> Vec<Asked<'_>> {
     {
         return vec![Asked { filter: name, selects: Vec::new(), rest: Some(Vec::new()) }];
     }
-    let of_rest = match conflict(&entries, way) {
+    let of_rest = match conflict(&entries, way, Networks::Kept) {
         Some(_) => None,
         None => entries.iter().find(|entry| entry.lines.is_none()).and_then(|entry| entry.filter(way)),
     };
@@ -234,7 +243,7 @@ fn lists<'e, 'c: 'e>(entries: impl Iterator<Item = &'e Entry<'c>>) -> Vec<Vec<Li
 }
 
 /// Why the packets of an entry without `match address` cannot be told from those of another one.
-fn conflict(entries: &[Entry<'_>], way: Way) -> Option<String> {
+fn conflict(entries: &[Entry<'_>], way: Way, networks: Networks) -> Option<String> {
     let open: Vec<_> = entries.iter().filter(|entry| entry.lines.is_none()).collect();
     let (first, more) = open.split_first()?;
     let wanted = first.filter(way);
@@ -245,7 +254,7 @@ fn conflict(entries: &[Entry<'_>], way: Way) -> Option<String> {
     // an earlier static entry keeps its networks from the peers of a dynamic one
     let keeps = |entry: &Entry<'_>| {
         let before = |open: &&Entry<'_>| open.map == entry.map && entry.sequence < open.sequence;
-        entry.template.is_none() && open.iter().all(before)
+        networks == Networks::Kept && entry.template.is_none() && open.iter().all(before)
     };
     let listed = entries.iter().filter(|entry| entry.lines.is_some() && entry.filter(way) != wanted);
     let other = listed.into_iter().find(|entry| !keeps(entry))?;
@@ -257,7 +266,7 @@ fn conflict(entries: &[Entry<'_>], way: Way) -> Option<String> {
 }
 
 /// The lines that stop the start, each with why.
-pub(crate) fn undecided(parsed: &Parsed) -> BTreeMap<u32, String> {
+pub(crate) fn undecided(parsed: &Parsed, networks: Networks) -> BTreeMap<u32, String> {
     let config = &parsed.config;
     let mut out = BTreeMap::new();
     let mut found: Option<Vec<Entry<'_>>> = None;
@@ -266,7 +275,7 @@ pub(crate) fn undecided(parsed: &Parsed) -> BTreeMap<u32, String> {
             continue;
         }
         let entries = found.get_or_insert_with(|| Lists::new(config).entries());
-        let Some(why) = conflict(entries, way) else { continue };
+        let Some(why) = conflict(entries, way, networks) else { continue };
         // only a dynamic entry has tunnels without a list; the filters of others are asked all the same
         let open = entries.iter().filter(|entry| entry.lines.is_none());
         let open: BTreeMap<_, _> =
@@ -324,7 +333,7 @@ impl Asked<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{parse, unenforced};
+    use crate::{free_networks, parse, unenforced};
 
     const HUB: &str = "\
 interface FastEthernet0/0
@@ -452,6 +461,23 @@ ip access-list extended B
         // nor does a dynamic one with a list
         let listed = stops(&format!("{HUB}crypto dynamic-map D 5\n match address 120\n{dynamic}"));
         assert!(listed.len() == 1 && listed[0].contains("networks of crypto dynamic-map D 5"), "{listed:?}");
+        // with the way of a router no static one does
+        let free = |text: &str| {
+            let mut parsed = parse(text);
+            free_networks(&mut parsed);
+            unenforced(&parsed).into_iter().map(|one| (one.kind.name(), one.message)).collect::<Vec<_>>()
+        };
+        let text = format!("{HUB}{dynamic}");
+        assert_eq!(stops(&text), Vec::<String>::new());
+        let newest = free(&text);
+        assert!(
+            matches!(&newest[..], [(kind, why)]
+                if *kind == "crypto-filter" && why.contains("networks of crypto map M 10")),
+            "{newest:?}"
+        );
+        assert_eq!(free(HUB), []);
+        let listed = text.replace("D 10\n", "D 10\n match address 120\n");
+        assert_eq!(free(&listed), []);
         // entries of which none filters
         assert_eq!(
             stops(&format!("{HUB}crypto dynamic-map D 10\ncrypto dynamic-map D 20\n")),

@@ -2,6 +2,7 @@
 //! filters nothing, a bare `control-plane` polices nothing, and an access list with a line that was
 //! not understood is not the list that was intended.
 
+use crate::crypto_filters::Networks;
 use crate::diagnostic::{Code, Diagnostic, Kind, Severity};
 use crate::document::Class;
 use crate::model::{
@@ -33,7 +34,7 @@ pub(crate) fn settle(parsed: &mut Parsed) {
     stops(parsed, stopping);
     let undecided = undecided(parsed);
     stops(parsed, undecided);
-    let filters = crate::crypto_filters::undecided(parsed);
+    let filters = crate::crypto_filters::undecided(parsed, Networks::Kept);
     stops(parsed, filters);
     routing_only(parsed);
     let astray = crate::astray::restrictions(parsed);
@@ -50,6 +51,14 @@ pub(crate) fn settle(parsed: &mut Parsed) {
     parsed.diagnostics.extend(weaker);
     holes(parsed, Numbers::Kept);
     held_otherwise(parsed);
+}
+
+/// If static entries of crypto maps do not keep their networks from the peers of dynamic ones, more
+/// filters of such entries stop the start.
+pub fn free_networks(parsed: &mut Parsed) {
+    let filters = crate::crypto_filters::undecided(parsed, Networks::Free);
+    stops(parsed, filters);
+    parsed.diagnostics.sort_by_key(|told| (told.line, told.column));
 }
 
 /// Completes the model of what only the whole configuration shows.

@@ -37,6 +37,7 @@ mod undecided;
 mod unreachable;
 pub mod verdict;
 
+pub use effect::free_networks;
 pub use interface_name::{is_hardware, long_name, parent};
 pub use parse::{end_of, lines_under, parse, spell_out};
 pub use parsed::{Parsed, unenforced};

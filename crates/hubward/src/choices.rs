@@ -239,6 +239,9 @@ impl Choices {
     /// file, and for a configuration that replaces a running one.
     pub(crate) fn apply_known(&self, parsed: &mut Parsed) -> Judgement {
         parsed.config.chosen.mapped.clone_from(&self.mapped);
+        if self.overlap == Winner::Newest {
+            hubward_config::free_networks(parsed);
+        }
         let judgement = self.judge(parsed);
         leave_out(&mut parsed.config, &judgement.verdicts, &judgement.without);
         parsed.config.chosen.allowed = judgement.allowed.iter().map(Unenforced::name).collect();
@@ -410,6 +413,27 @@ mod tests {
             let translation = crate::translate::Translation::of(&parsed.config);
             assert_eq!(translation.with_overlap(given.overlap.into()).policy().global.overlap, wanted);
         }
+    }
+
+    /// A filter of what no static entry's list names is not one of what peers of a dynamic entry get
+    /// of that with `--overlap newest`.
+    #[test]
+    fn the_newest_may_have_what_a_filter_is_not_asked_about() {
+        let text = "interface FastEthernet0/0\n ip address 203.0.113.2 255.255.255.248\n crypto map M\n\
+                    crypto dynamic-map D 10\n set ip access-group LIMITED in\n\
+                    crypto map M 10 ipsec-isakmp\n set peer 198.51.100.20\n match address 110\n\
+                    crypto map M 65000 ipsec-isakmp dynamic D\n\
+                    access-list 110 permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255\n\
+                    ip access-list extended LIMITED\n permit tcp any any eq 80\n";
+        let of = |overlap, allow: &[&str]| {
+            let allow_unenforced = allow.iter().map(|word| (*word).to_string()).collect();
+            let options = Options { overlap, allow_unenforced, ..Options::default() };
+            let judgement = Choices::of(&options).unwrap().apply_known(&mut hubward_config::parse(text));
+            judgement.refused.iter().map(|line| (line.kind, line.line)).collect::<Vec<_>>()
+        };
+        assert_eq!(of(Winner::Holder, &[]), []);
+        assert_eq!(of(Winner::Newest, &[]), [(Kind::CryptoFilter, 5)]);
+        assert_eq!(of(Winner::Newest, &["crypto-filter"]), []);
     }
 
     #[test]

@@ -469,6 +469,7 @@ fn terms(config: &config::Config, terms: &config::EntryTerms, left_out: &mut Vec
             config::DfBit::Clear => DfBit::Clear,
         },
         left_out: terms.left_out,
+        filters_rest: terms.acl.is_none() && (terms.access_in.is_some() || terms.access_out.is_some()),
     }
 }
 

@@ -292,6 +292,50 @@ fn the_network_of_a_static_entry_is_kept_for_its_peer() {
     assert!(tunnel(&world.nodes[1], &world.nodes[0]), "{:?}", world.nodes[0].refusals());
 }
 
+/// If a filter tells the packets of the dynamic entry by what no static entry's list names, not even
+/// the peer of the static entry gets that by the dynamic one, nor a peer at such an address its own.
+#[test]
+fn a_filter_of_the_rest_leaves_nothing_of_a_static_entry() {
+    let own = format!("{BRANCH}/32");
+    for (names, lan, filters, overlap, granted) in [
+        ("10.2.0.0/16", LAN, false, Overlap::HolderKeeps, true),
+        ("10.2.0.0/16", LAN, true, Overlap::HolderKeeps, false),
+        ("10.3.0.0/16", LAN, true, Overlap::HolderKeeps, true),
+        ("10.2.0.0/16", LAN, true, Overlap::NewestWins, true),
+        ("0.0.0.0/0", &own, false, Overlap::HolderKeeps, true),
+        ("0.0.0.0/0", &own, true, Overlap::HolderKeeps, false),
+        ("0.0.0.0/0", &own, true, Overlap::NewestWins, true),
+    ] {
+        let told = format!("{names} {lan} {filters} {overlap:?}");
+        let mut policy = with_static(5, &[(true, names)]);
+        policy.global.overlap = overlap;
+        let map = Arc::make_mut(&mut policy.maps[0]);
+        for entry in &mut map.entries {
+            if let MapEntryKind::Dynamic { entries, .. } = &mut entry.kind {
+                entries.iter_mut().for_each(|entry| entry.terms.filters_rest = filters);
+            }
+        }
+        let filtered = policy.clone();
+        let mut world =
+            World::new(vec![Node::new(HUB, policy, 1), Node::new(BRANCH, spoke_policy(BRANCH, lan), 3)]);
+        world.acquire(1);
+        world.run(Duration::from_secs(2));
+        let refusals = world.nodes[0].refusals();
+        assert_eq!(tunnel(&world.nodes[1], &world.nodes[0]), granted, "{told}: {refusals:?}");
+        // and what it has when the static entry comes, it loses
+        let mut before = filtered.clone();
+        Arc::make_mut(&mut before.maps[0]).entries.retain(|entry| entry.sequence != 5);
+        let mut world =
+            World::new(vec![Node::new(HUB, before, 1), Node::new(BRANCH, spoke_policy(BRANCH, lan), 3)]);
+        world.acquire(1);
+        world.run(Duration::from_secs(2));
+        assert!(tunnel(&world.nodes[1], &world.nodes[0]), "{told}: {:?}", world.nodes[0].refusals());
+        world.input(0, Input::Policy(Arc::new(filtered)));
+        world.run(Duration::from_secs(1));
+        assert_eq!(tunnel(&world.nodes[1], &world.nodes[0]), granted, "{told}");
+    }
+}
+
 /// A static entry, or a network of our own, that is configured while a wildcard peer has the
 /// network takes it away.
 #[test]

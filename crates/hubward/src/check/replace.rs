@@ -193,11 +193,33 @@ mod tests {
     use super::*;
     use crate::check::start::DIFFERS;
     use crate::check::start::tests::RUNNING;
+    use crate::choices::{Options, Winner};
 
     fn replaced(before: &str, after: &str) -> Result<(), String> {
         let old = hubward_config::parse(before);
         let mut new = hubward_config::parse(after);
         may_replace(&old, &mut new, &Choices::default(), Extent::Lines).map(drop)
+    }
+
+    /// Where static entries do not keep their networks, neither the console nor a reload brings a
+    /// filter that peers of its dynamic entry could pass by.
+    #[test]
+    fn a_filter_of_the_rest_is_not_accepted_with_overlap_newest() {
+        let before = "interface FastEthernet0/0\n ip address 203.0.113.2 255.255.255.248\n crypto map M\n\
+                      crypto map M 10 ipsec-isakmp\n set peer 198.51.100.20\n match address 110\n\
+                      crypto map M 65000 ipsec-isakmp dynamic D\ncrypto dynamic-map D 10\n\
+                      access-list 110 permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255\n\
+                      access-list 120 permit tcp any any eq 80\n";
+        let after = before.replace("map D 10\n", "map D 10\n set ip access-group 120 in\n");
+        let wanted = "`crypto dynamic-map D 10: set ip access-group 120 in` is not accepted";
+        for overlap in [Winner::Holder, Winner::Newest] {
+            let choices = Choices::of(&Options { overlap, ..Options::default() }).unwrap();
+            for extent in [Extent::Lines, Extent::Whole] {
+                let (old, mut new) = (hubward_config::parse(before), hubward_config::parse(&after));
+                let said = may_replace(&old, &mut new, &choices, extent).err().unwrap_or_default();
+                assert_eq!(said.contains(wanted), overlap == Winner::Newest, "{said}");
+            }
+        }
     }
 
     /// A configuration in which a tunnel in use has lost a part is refused as a whole.

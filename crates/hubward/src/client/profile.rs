@@ -227,6 +227,7 @@ impl Profile {
                 reverse_route: false,
                 df: DfBit::Copy,
                 left_out: false,
+                filters_rest: false,
             },
             networks: self.networks.clone(),
             nat_traversal: !self.no_nat_traversal,

@@ -198,12 +198,13 @@ fn refused(refusal: &Refusal, failure: &Failure, parsed: &Parsed, policy: &Polic
         .advise("Here: `hubward run --overlap newest` gives it to the newest, as on IOS."),
         Refusal::ConfiguredNetwork { theirs, sequence } => Explanation::new(
             "configured-network",
-            format!("{peer} proposes {theirs} as its proxy identity, but entry {sequence} of the crypto map protects a part of that for another peer, and comes first."),
+            format!("{peer} proposes {theirs} as its proxy identity, but entry {sequence} of the crypto map protects a part of that, and comes first."),
         )
         .side("network there", theirs.to_string(), format!("nothing of entry {sequence}"), true)
         .line(acl_lines(parsed, policy, |entry| entry.sequence == *sequence))
         .advise(format!("There: the access list must name only networks behind {peer}."))
-        .advise(format!("Here: if {peer} is the peer of entry {sequence}, add its address there (`set peer {peer}`); a `deny` line in the access list of that entry leaves a network to others.")),
+        .advise(format!("Here: if {peer} is the peer of entry {sequence}, add its address there (`set peer {peer}`); a `deny` line in the access list of that entry leaves a network to others."))
+        .advise("Here: with `set ip access-group` and without `match address`, a dynamic entry gives nothing of another entry's list even to the peers of that entry."),
         Refusal::PeerError { kind } => peer_error(*kind, failure, parsed, policy),
         Refusal::Hash => Explanation::new(
             "hash",

@@ -149,7 +149,7 @@ pub enum Refusal {
     /// The peer's side of the tunnel would overlap what a static entry is for, which has other
     /// peers.
     #[error(
-        "{theirs} overlaps what entry {sequence} of the crypto map is for, and this is no peer of that entry"
+        "{theirs} overlaps what entry {sequence} of the crypto map is for, and this peer comes by another one"
     )]
     ConfiguredNetwork {
         /// The peer's side as proposed.

@@ -433,6 +433,9 @@ pub struct EntryTerms {
     /// neither from this entry nor from one after it. Without transform sets, every proposal is
     /// refused.
     pub left_out: bool,
+    /// Without `match address`, and what passes its tunnels is filtered. The packet filter knows its
+    /// packets by what no static entry's access list names, so that belongs to no peer of it.
+    pub filters_rest: bool,
 }
 
 /// A crypto ACL: what to protect, seen from this gateway.

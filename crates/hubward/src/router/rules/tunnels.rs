@@ -30,19 +30,19 @@ pub(super) fn chains(site: &Site<'_>, lists: &mut Lists<'_>) -> Vec<String> {
 }
 
 /// The test for what passes a tunnel; `None`: nothing does. With the kernel as data plane, what comes
-/// out of a tunnel comes in again by the same interface, and what goes into one leaves by it twice.
+/// out of a tunnel comes in again by the interface that ESP came by, which need not be that of the
+/// crypto map, and what goes into one leaves by that of the crypto map twice.
 fn through(site: &Site<'_>, way: Way) -> Option<String> {
-    let by = match way {
-        Way::In => "iifname",
-        Way::Out => "oifname",
-    };
     if let Some(tun) = site.tun() {
-        return Some(format!("{by} {tun}"));
+        return Some(match way {
+            Way::In => format!("iifname {tun}"),
+            Way::Out => format!("oifname {tun}"),
+        });
     }
     let links = site.links(|one| one.crypto_map.is_some(), false)?;
     Some(match way {
-        Way::In => format!("{by} {links} meta secpath exists"),
-        Way::Out => format!("{by} {links} rt ipsec exists"),
+        Way::In => "meta secpath exists".to_owned(),
+        Way::Out => format!("oifname {links} rt ipsec exists"),
     })
 }
 

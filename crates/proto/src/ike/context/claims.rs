@@ -55,12 +55,14 @@ impl Context {
             return false;
         };
         let behind_nat = self.peers.get(&child.peer).is_some_and(|peer| peer.behind_nat);
-        if child.sa.lease.is_some() || (selector.remote == AddressRange::host(path.remote) && !behind_nat) {
+        let own =
+            child.sa.lease.is_some() || (selector.remote == AddressRange::host(path.remote) && !behind_nat);
+        if own && !terms.filters_rest {
             return false;
         }
         let static_entry = || configured_for(&self.policy, path.interface, service, path.remote, selector);
         let decides = self.policy.global.overlap == Overlap::HolderKeeps;
-        reserved(&self.policy, terms, selector).is_some() || (decides && static_entry().is_some())
+        (!own && reserved(&self.policy, terms, selector).is_some()) || (decides && static_entry().is_some())
     }
 
     // ---- the answer

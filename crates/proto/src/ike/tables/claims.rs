@@ -108,7 +108,8 @@ pub(crate) fn protects(acl: &CryptoAcl, selector: &Selector) -> bool {
 }
 
 /// The static entry to whose peers a network belongs that a peer of a dynamic entry proposes: one
-/// with a lower sequence number, which on a router would get the packets.
+/// with a lower sequence number, which on a router would get the packets. Its own peers may have the
+/// network by a dynamic entry too, but not by one whose packets must be told from those of a static one.
 pub(crate) fn configured_for(
     policy: &Policy,
     interface: InterfaceId,
@@ -118,10 +119,11 @@ pub(crate) fn configured_for(
 ) -> Option<u16> {
     let Service::Dynamic { entry: own, .. } = service else { return None };
     let entries = &policy.map_of(interface)?.entries;
+    let to_none = policy.terms(service).is_some_and(|terms| terms.filters_rest);
     let before = entries.iter().filter(|entry| entry.sequence < own.sequence);
     before.into_iter().find_map(|entry| match &entry.kind {
         MapEntryKind::Static { peers, terms: EntryTerms { acl: Some(acl), .. } } => {
-            (!peers.contains(&peer) && protects(acl, selector)).then_some(entry.sequence)
+            ((to_none || !peers.contains(&peer)) && protects(acl, selector)).then_some(entry.sequence)
         }
         _ => None,
     })

@@ -35,7 +35,7 @@ use crate::ike::v1::states::Held;
 use crate::ike::vendor::Vendor;
 use crate::limits;
 use crate::names::{ConnId, PeerId, Service};
-use crate::policy::Overlap;
+use crate::policy::{EntryTerms, Overlap};
 use crate::time::Instant;
 use crate::wire::isakmp::{Chain, Writer};
 use std::time::Duration;
@@ -61,6 +61,27 @@ const HEARD: Duration = Duration::from_secs(10);
 const LONGEST: Duration = Duration::from_secs(12);
 
 impl V1<'_> {
+    /// Refuses what a static entry's access list names of a peer's own address, or of one that was
+    /// leased to it, if that would pass the filter of its dynamic entry.
+    ///
+    /// # Errors
+    /// A static entry's list names it.
+    pub(crate) fn claim_own_address(
+        &self,
+        sa: &IsakmpSa,
+        service: &Service,
+        terms: &EntryTerms,
+        selector: &Selector,
+    ) -> Result<(), Refusal> {
+        if !terms.filters_rest || self.cx.policy.global.overlap == Overlap::NewestWins {
+            return Ok(());
+        }
+        match configured_for(&self.cx.policy, sa.path.interface, service, sa.path.remote, selector) {
+            Some(sequence) => Err(Refusal::ConfiguredNetwork { theirs: selector.remote, sequence }),
+            None => Ok(()),
+        }
+    }
+
     // ---- the question
     // -------------------------------------------------------------------------------------------
 

@@ -87,7 +87,10 @@ impl V1<'_> {
             return Err(misfit(&terms, &offered, Phase2Difference::Pfs));
         }
         let silent = match own {
-            true => Vec::new(),
+            true => {
+                self.claim_own_address(sa, &service, &terms, &selector)?;
+                Vec::new()
+            }
             false => match self.claim_network(sa, message_id, &service, &selector)? {
                 Claim::Free(silent) => silent,
                 Claim::Asked => {
