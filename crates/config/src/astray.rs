@@ -19,11 +19,13 @@ use std::sync::LazyLock;
 type Restriction = (Vec<&'static str>, &'static str);
 
 /// Commands that are implemented and restrict.
-const IMPLEMENTED: [(&str, &str); 9] = [
+const IMPLEMENTED: [(&str, &str); 11] = [
     ("access-class", "restricts who may log in"),
     ("group-lock", "binds users to their groups"),
     ("ip access-group", "filters the interface's packets"),
+    ("ip local policy route-map", "decides where the router's own packets go"),
     ("ip nat inside source", "translates addresses"),
+    ("ip policy route-map", "decides where the interface's packets go"),
     ("ip verify unicast", "drops packets with forged sources"),
     ("ip vrf forwarding", "puts packets into a VRF"),
     ("set ip access-group", "filters what the tunnel carries"),
@@ -231,6 +233,8 @@ mod tests {
             "ip accss-gruop 101 in",
             "ip insepct FW in",
             "ip verfiy unicast reverse-path",
+            "ip polcy route-map P",
+            "ip policy rout-map P",
             "zone-memebr security INSIDE",
             "ip natt inside source list 1 interface FastEthernet0/0",
             "shutdwon",

@@ -17,18 +17,18 @@ use crate::model::Config;
 use crate::parse::{Leaves, Said, Trace, TracedCommand, end_of, protocol_of_standard, reach, read};
 use crate::parsed::Numbers;
 use crate::source::{Pasted, is_do, pasted};
-use std::borrow::Cow;
-
 mod position;
 mod refusals;
 mod refused;
 mod sequence;
 mod slips;
+mod wrong;
 
 use position::{Opener, chain, entry_lines, joined, without_negation};
 
 pub use crate::blocks::RawEnd;
 pub use position::Position;
+pub use wrong::Wrong;
 
 /// What a line did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,20 +39,6 @@ pub struct Change {
     pub line: Option<usize>,
     /// Where the next line goes.
     pub position: Position,
-}
-
-/// Why a line is refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Wrong {
-    /// Something more must follow.
-    Incomplete,
-    /// A word is the beginning of several.
-    Ambiguous,
-    /// A word is wrong; its offset in the line, in bytes from 0.
-    Invalid(usize),
-    /// The line is right, and what it sets cannot be set: IOS's own words, without the `% ` before
-    /// them.
-    Said(Cow<'static, str>),
 }
 
 /// Enters a line into the configuration `text`, in the mode of `position`. Raw text belongs to its
@@ -172,6 +158,9 @@ fn enter_one(text: &str, position: &Position, typed: &str) -> Result<Change, Wro
     let Some(trace) = traces.get(place).filter(|_| class != Some(Class::Unknown)) else {
         return Err(wrong(position, command, &reference, place));
     };
+    if let Some(place) = slips::of_mode(position.mode(), command).filter(|_| trace.under.is_none()) {
+        return Err(Wrong::Invalid(place));
+    }
     if let Some(wrong) = slips::slip(trace, command) {
         return Err(wrong);
     }
@@ -443,7 +432,8 @@ impl<'a> Editor<'a> {
             |line: &usize| self.begins(*line, name) || like.contains(line) || self.is_undone_by(*line, name);
         let gone: Vec<usize> = self.section().filter(sets).collect();
         let emptied = (!heads.is_empty()).then(|| self.without(&emptied));
-        emptied.into_iter().chain([self.without(&gone)]).collect()
+        // a removal of what is not there changes nothing
+        emptied.into_iter().chain([self.without(&gone), self.old.to_vec()]).collect()
     }
 
     /// The white space before the typed line.

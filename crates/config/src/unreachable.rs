@@ -2,12 +2,12 @@
 //! and routes to `Null0` that take packets of a crypto map.
 
 use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::meant::question;
 use crate::model::{
     Acl, AclEntry, Addressing, Config, DynamicMap, EntryTerms, Interface, InterfaceKind, Links, Route,
 };
 use crate::nets::Nets;
 use crate::parsed::Parsed;
-use crate::slip::question;
 use crate::verdict::has_no_link;
 use crate::verdict::ways::Routes;
 use ipnet::IpNet;

@@ -202,7 +202,7 @@ fn an_address_that_overlaps_another_interface_is_refused_as_ios_does() {
     let other = "interface FastEthernet0/1";
     for (line, overlaps) in [
         ("ip address 10.1.1.2 255.255.255.0", Some("10.1.1.0")),
-        ("ip address 10.1.1.9 255.255.255.255", Some("10.1.1.9")),
+        ("ip address 10.1.1.9 255.255.255.254", Some("10.1.1.8")),
         ("ip address 10.0.0.1 255.0.0.0", Some("10.0.0.0")),
         ("ip address 10.8.1.2 255.255.255.0", Some("10.8.1.0")),
         ("ip address 10.2.1.2 255.255.255.0", None),
@@ -235,7 +235,13 @@ fn a_network_is_no_address_of_an_interface() {
         ("ip address 10.5.1.4 255.255.255.252", Some("% Bad mask /30 for address 10.5.1.4")),
         ("ip address 10.5.1.4 255.255.255.254", None),
         ("ip address 10.5.1.5 255.255.255.254", None),
-        ("ip address 10.5.1.4 255.255.255.255", None),
+        ("ip address 10.5.1.4 255.255.255.255", Some("% Bad mask /32 for address 10.5.1.4")),
+        ("ip address 10.5.1.4 255.255.255.255 secondary", None),
+        ("ip address 224.0.0.1 255.255.255.0", Some("% Not a valid host address - 224.0.0.1")),
+        ("ip address 127.0.0.1 255.0.0.0", Some("% Not a valid host address - 127.0.0.1")),
+        ("ip address 0.0.0.1 255.255.255.0", Some("% Not a valid host address - 0.0.0.1")),
+        ("ip address 240.0.0.1 255.255.255.0", Some("% Not a valid host address - 240.0.0.1")),
+        ("ip address 255.255.255.255 255.255.255.0", Some("% Not a valid host address - 255.255.255.255")),
         (
             "ip address 10.5.1.4 0.0.0.255",
             Some("% 0.0.0.255 is a wildcard, and a network mask belongs here: 255.255.255.0"),
@@ -250,6 +256,47 @@ fn a_network_is_no_address_of_an_interface() {
             says.is_some()
         );
     }
+    for opener in ["interface Loopback0", "interface Tunnel0", "interface Dialer1"] {
+        assert!(typed(LANS, opener, "ip address 10.5.1.4 255.255.255.255").is_ok(), "{opener}");
+    }
+}
+
+#[test]
+fn a_route_to_an_address_of_a_network_is_refused_as_ios_does() {
+    for (line, is_taken) in [
+        ("ip route 10.88.0.1 255.255.0.0 10.1.1.9", false),
+        ("ip route 10.88.0.0 255.255.0.0 10.1.1.9", true),
+        ("ip route 0.0.0.0 0.0.0.0 10.1.1.9", true),
+        ("no ip route 10.88.0.1 255.255.0.0 10.1.1.9", true),
+    ] {
+        let refused = typed(LANS, "", line).err();
+        assert_eq!(refused.as_deref(), (!is_taken).then_some("% Inconsistent address and mask"), "{line}");
+    }
+}
+
+/// What is meant for a mode, with a slip, is no global command that takes any words.
+#[test]
+fn a_slip_leaves_no_mode() {
+    let text = "interface FastEthernet0/0\n ip mtu 1400\n";
+    for (line, caret) in [
+        (" ip tcp adjus-mss 1360", "^adjus-mss 1360"),
+        (" ip polcy route-map P", "^polcy route-map P"),
+        (" ip acess-group A in", "^acess-group A in"),
+        (" ip nat ouside", "^ouside"),
+    ] {
+        let mut console = Console::at(text);
+        assert!(console.line("interface FastEthernet0/0"));
+        assert_eq!(typed(text, "interface FastEthernet0/0", line), Err(caret.to_string()));
+        console.position = console.position.after_refused(line);
+        assert!(console.line(" ip mtu 1300"), "{line}");
+        assert_eq!(console.text, text.replace("1400", "1300"), "{line}");
+    }
+    // what is global is entered there, as on IOS
+    let global = typed(text, "interface FastEthernet0/0", "ip tcp synwait-time 10").unwrap();
+    assert!(global.contains("\nip tcp synwait-time 10\n") || global.starts_with("ip tcp"), "{global}");
+    let rule = "ip nat inside source list 1 interface FastEthernet0/0 overload\n";
+    let told = parse(&format!("{rule}interface FastEthernet0/0\n ip nat ouside\n")).diagnostics;
+    assert!(told.iter().any(|told| told.message.contains("did you mean `ip nat outside`?")), "{told:?}");
 }
 
 #[test]
@@ -279,6 +326,7 @@ fn a_static_translation_that_contradicts_another_is_refused_as_ios_does() {
                 ip nat inside source static tcp 10.1.0.5 80 203.0.113.4 80\n";
     let host = Some("% similar static entry (10.1.0.9 -> 203.0.113.3) already exists");
     let port = Some("% similar static entry (10.1.0.5:80 -> 203.0.113.4:80) already exists");
+    let sided = format!("{text}interface FastEthernet0/1\n ip nat inside\n");
     for (line, refused) in [
         ("10.1.0.10 203.0.113.3", host),
         ("10.1.0.9 203.0.113.8", host),
@@ -290,13 +338,23 @@ fn a_static_translation_that_contradicts_another_is_refused_as_ios_does() {
         ("tcp 10.1.0.6 80 203.0.113.4 81", None),
         ("udp 10.1.0.6 80 203.0.113.4 80", None),
     ] {
-        let done = typed(text, "", &format!("ip nat inside source static {line}"));
-        assert_eq!(done.err().as_deref(), refused, "{line}");
+        for text in [text, &sided] {
+            let done = typed(text, "", &format!("ip nat inside source static {line}"));
+            assert_eq!(done.err().as_deref(), refused, "{line}");
+        }
     }
     let gone = typed(text, "", "no ip nat inside source static 10.1.0.77 203.0.113.3");
     assert_eq!(gone.unwrap_err(), "% Translation not found");
     let gone = typed(text, "", "no ip nat inside source static 10.1.0.9 203.0.113.3").unwrap();
     assert!(!gone.contains("10.1.0.9"), "{gone}");
+    // what the model does not hold is removed as well
+    for line in [
+        "ip nat inside source static esp 10.1.1.5 interface FastEthernet0/0",
+        "ip nat inside source static 10.1.1.5 203.0.113.9 vrf G",
+    ] {
+        let gone = typed(&format!("{text}{line}\n"), "", &format!("no {line}")).unwrap();
+        assert_eq!(gone, text, "{line}");
+    }
 }
 
 /// The caret is under the word that is wrong, whatever else is said of the line.
@@ -386,4 +444,53 @@ fn limits_of_a_group_need_a_value_and_their_removal_none() {
         let taken = parse(&with(&format!("{line} no {word}\n")));
         assert!(hubward_config::unenforced(&taken).is_empty(), "{word}");
     }
+}
+
+/// What restricts or protects goes only by its own name, and only one line of it is written down.
+#[test]
+fn a_name_is_removed_by_itself_and_replaced_by_another() {
+    let vty = "line vty 0 4\n access-class A in\nline vty 5 15\n access-class A in\n";
+    let port = "interface FastEthernet0/0\n ip policy route-map P\n crypto map M\n";
+    let interface = "interface FastEthernet0/0";
+    let local = "ip local policy route-map L\n";
+    let map = "crypto map M 10 ipsec-isakmp\n match address V\n set isakmp-profile P\n";
+    let client = "crypto map M client authentication list L\n";
+    let profile = "crypto isakmp profile P\n client authentication list L\n isakmp authorization list N\n";
+    let group = "crypto isakmp client configuration group G\n acl 101\n pool P\n";
+    let route = "ip route 10.0.0.0 255.0.0.0 10.1.1.1\n";
+    for (text, opener, line) in [
+        (vty, "line vty 0 4", "no access-class B in"),
+        (vty, "line vty 5 15", "no access-class B in"),
+        (vty, "line vty 5 15", "default access-class B in"),
+        (vty, "line vty 0 4", "no access-class B out"),
+        (port, interface, "no ip policy route-map WRONG"),
+        (port, interface, "no crypto map WRONG"),
+        (port, interface, "default crypto map WRONG"),
+        (local, "", "no ip local policy route-map WRONG"),
+        (map, "crypto map M 10", "no match address W"),
+        (map, "crypto map M 10", "no set isakmp-profile W"),
+        (client, "", "no crypto map M client authentication list W"),
+        (profile, "crypto isakmp profile P", "no client authentication list W"),
+        (profile, "crypto isakmp profile P", "no isakmp authorization list W"),
+        (group, "crypto isakmp client configuration group G", "no acl 102"),
+        (group, "crypto isakmp client configuration group G", "no pool Q"),
+        (route, "", "no ip route 10.0.0.0 255.0.0.0 10.1.1.2"),
+        (local, "", "no ip route 10.0.0.0 255.0.0.0 10.1.1.2"),
+    ] {
+        assert_eq!(typed(text, opener, line).as_deref(), Ok(text), "{opener}: {line}");
+    }
+    for (line, first) in [
+        ("no access-class A in", ""),
+        ("default access-class A in", ""),
+        ("access-class B in", " access-class B in\n"),
+        ("access-class B in vrf-also", " access-class B in vrf-also\n"),
+        ("access-class A out", " access-class A in\n access-class A out\n"),
+    ] {
+        for opener in ["line vty 0 4", "line vty 5 15"] {
+            let own = format!("{opener}\n");
+            let wanted = vty.replace(&format!("{own} access-class A in\n"), &format!("{own}{first}"));
+            assert_eq!(typed(vty, opener, line), Ok(wanted), "{opener}: {line}");
+        }
+    }
+    assert_eq!(typed(port, interface, "no crypto map M"), Ok(port.replace(" crypto map M\n", "")));
 }

@@ -9,6 +9,7 @@ use crate::model::{
 use crate::policy_routing::{self, NULL, Way, ways};
 use crate::verdict::defined::{ACCESS_LIST, ROUTE_MAP};
 use crate::verdict::{Flow, selected};
+use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// The names that something in use needs, that a new configuration does not define, and that were
@@ -77,26 +78,32 @@ fn names(entry: &RouteMapEntry, list: &String) -> bool {
 
 /// Whether a crypto map selects packets by the addresses that a rule gives them.
 fn leads_into_tunnel(config: &Config, rule: &NatRule) -> bool {
+    let one = |address: Ipv4Addr| (address, address);
+    // `None`: it is not known which
     let of_interface = |name: &String| {
-        let interface = config.interfaces.iter().find(|interface| interface.name == *name);
-        interface.map(nets).unwrap_or_default().into_iter().map(|net| net.addr()).collect::<Vec<_>>()
+        let interface = config.interfaces.iter().find(|interface| interface.name == *name)?;
+        let nets: Vec<_> = nets(interface);
+        let v4 = nets.iter().filter_map(|net| match net {
+            IpNet::V4(net) => Some(one(net.addr())),
+            IpNet::V6(_) => None,
+        });
+        (!nets.is_empty()).then(|| v4.collect::<Vec<_>>())
     };
     let of_global = |global: &NatGlobal| match global {
-        NatGlobal::Address(address) => vec![IpAddr::from(*address)],
+        NatGlobal::Address(address) => Some(vec![one(*address)]),
         NatGlobal::Interface(name) => of_interface(name),
     };
-    let ends = |(low, high): &(Ipv4Addr, Ipv4Addr)| [IpAddr::from(*low), IpAddr::from(*high)];
-    let globals: Vec<IpAddr> = match rule {
+    let globals: Option<Vec<(Ipv4Addr, Ipv4Addr)>> = match rule {
         NatRule::Dynamic(rule) => match &rule.to {
             NatTo::Interface(name) => of_interface(name),
             NatTo::Pool(name) => {
                 let pool = config.nat.pools.iter().find(|pool| pool.name == *name);
-                pool.map(|pool| pool.ranges.iter().flat_map(ends).collect()).unwrap_or_default()
+                Some(pool.map(|pool| pool.ranges.clone()).unwrap_or_default())
             }
         },
         NatRule::Static(rule) => match &rule.what {
             StaticNatPair::Host { global, .. } | StaticNatPair::Port { global, .. } => of_global(global),
-            StaticNatPair::Network { global, .. } => vec![global.network().into(), global.broadcast().into()],
+            StaticNatPair::Network { global, .. } => Some(vec![(global.network(), global.broadcast())]),
         },
     };
     let fixed = selecting(config);
@@ -107,7 +114,12 @@ fn leads_into_tunnel(config: &Config, rule: &NatRule) -> bool {
     let of_lists: Vec<Flow> = lists.flatten().collect();
     let mut flows = fixed.iter().flat_map(|one| one.flows.iter()).chain(&of_lists);
     // `any` selects them as they are, too
-    flows.any(|(from, _)| from.prefix_len() > 0 && globals.iter().any(|global| from.contains(global)))
+    flows.any(|(from, _)| match from {
+        IpNet::V4(from) if from.prefix_len() > 0 => globals.as_ref().is_none_or(|globals| {
+            globals.iter().any(|(low, high)| *low <= from.broadcast() && from.network() <= *high)
+        }),
+        IpNet::V4(_) | IpNet::V6(_) => false,
+    })
 }
 
 /// Whether an entry drops its packets, or may lead them to an interface with a crypto map.
@@ -125,7 +137,7 @@ fn holds(config: &Config, entry: &RouteMapEntry) -> bool {
 }
 
 /// The networks of an interface, if it has its addresses by the configuration.
-fn nets(interface: &Interface) -> Vec<ipnet::IpNet> {
+fn nets(interface: &Interface) -> Vec<IpNet> {
     match &interface.address {
         Addressing::Static(nets) => nets.clone(),
         Addressing::None | Addressing::Secondary(_) | Addressing::Dhcp => Vec::new(),
@@ -264,6 +276,9 @@ route-map R permit 20
             &format!("ip nat inside source route-map R interface FastEthernet0/0 overload\n{MAPPED}");
         let fixed = &format!("ip nat inside source static 10.1.0.9 203.0.113.3 route-map R\n{MAPPED}");
         let after = "ip access-list extended VPN\n permit ip host 203.0.113.2 10.3.0.0 0.0.255.255\n";
+        let by_pool = "ip nat inside source list NAT pool Q\nip nat pool Q 192.0.2.1 192.0.2.254 netmask 255.255.255.0\n";
+        let middle = "ip access-list extended VPN\n permit ip 192.0.2.64 0.0.0.63 10.3.0.0 0.0.255.255\n";
+        let by_dhcp = "interface FastEthernet0/0\n ip address dhcp\n";
         for (more, gone, owners) in [
             (by_list, "NAT", vec![]),
             (by_map, "NAT", vec![]),
@@ -277,6 +292,11 @@ route-map R permit 20
             (&format!("{by_map}{after}"), "R", vec!["ip nat inside source"]),
             (&format!("{by_map}{after}"), "NAT", vec!["route-map R 20"]),
             (&format!("{fixed}{after}"), "R", vec![]),
+            // some addresses in the middle of a pool
+            (&format!("{by_pool}{middle}"), "NAT", vec!["ip nat inside source"]),
+            (&format!("{by_pool}{after}"), "NAT", vec![]),
+            // the address is not known
+            (&format!("{by_list}{after}{by_dhcp}"), "NAT", vec!["ip nat inside source"]),
         ] {
             assert_eq!(lost(more, gone), owners, "{gone}: {more}");
         }

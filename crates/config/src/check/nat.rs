@@ -7,8 +7,9 @@ use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::model::{Acl, Config, NatRule, NatSelect, NatSide, RouteMap, RouteMatch, StaticNatPair};
 use crate::parsed::Parsed;
 use crate::verdict::{Flow, less_flows, selected};
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::{IpNet, Ipv4Net, Ipv4Subnets};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 /// What a rule translates: sources and destinations.
 struct Rule<'p> {
@@ -93,7 +94,7 @@ pub(super) fn front(parsed: &Parsed, line: u32) -> String {
 }
 
 /// The pools of clients of maps that are on an interface with `ip nat outside`.
-fn clients(config: &Config, translated: impl Fn(&str) -> bool) -> Vec<(&str, IpNet)> {
+fn clients(config: &Config, translated: impl Fn(&str) -> bool) -> Vec<(&str, Vec<IpNet>)> {
     let serves = |map: &&crate::model::CryptoMap| {
         translated(&map.name) && map.entries.iter().any(|entry| entry.dynamic.is_some())
     };
@@ -104,9 +105,29 @@ fn clients(config: &Config, translated: impl Fn(&str) -> bool) -> Vec<(&str, IpN
     let named: BTreeSet<&str> =
         config.groups.iter().filter_map(|group| config.pool_of(group)).chain(of_all).collect();
     let pools = config.pools.iter().filter(|pool| named.contains(pool.name.as_str()));
-    // both ends of a range stand for all of it
-    let ends = pools.flat_map(|pool| [(pool.name.as_str(), pool.low), (pool.name.as_str(), pool.high)]);
-    ends.map(|(name, end)| (name, IpNet::from(end))).collect()
+    pools.map(|pool| (pool.name.as_str(), networks(pool.low, pool.high))).collect()
+}
+
+/// The networks that are all of a range.
+fn networks(low: IpAddr, high: IpAddr) -> Vec<IpNet> {
+    match (low, high) {
+        (IpAddr::V4(low), IpAddr::V4(high)) => Ipv4Subnets::new(low, high, 0).map(IpNet::from).collect(),
+        _ => vec![low.into(), high.into()],
+    }
+}
+
+/// Lines that one can be asked to write.
+const LINES: usize = 2;
+
+/// Networks as few lines write them: themselves, or the one around all of them.
+fn around(nets: &[IpNet]) -> Vec<IpNet> {
+    let (Some(first), Some(last)) = (nets.first(), nets.last()) else { return Vec::new() };
+    let is_around = |net: &IpNet| net.contains(first) && net.contains(last);
+    let mut wider = std::iter::successors(Some(*first), IpNet::supernet);
+    match wider.find(is_around).filter(|_| nets.len() > LINES) {
+        Some(net) => vec![net],
+        None => nets.to_vec(),
+    }
 }
 
 /// What rules name.
@@ -222,27 +243,29 @@ fn crypto_lists<'a, 'c: 'a>(
             one.name(),
             one.entry.terms.acl.as_ref().map(|list| format!(" (access list {list})")).unwrap_or_default()
         );
-        let remedy = except(rule.rule, from, to);
+        let remedy = except(rule.rule, from, &[to]);
         say(found, Severity::Warning, Code::NatFirst, rule.rule.line(), message, remedy);
     }
 }
 
-fn client_pools(rule: &Rule<'_>, pools: &[(&str, IpNet)], found: &mut Vec<Diagnostic>) {
-    // answers to a host that is published go by its own rule
-    let to = |net: &IpNet| rule.flows.iter().find(|(_, to)| to.contains(net));
-    let taken = pools.iter().find_map(|(name, end)| Some((*name, *end, to(end)?)));
-    if let Some((name, end, (from, _))) = taken {
+fn client_pools(rule: &Rule<'_>, pools: &[(&str, Vec<IpNet>)], found: &mut Vec<Diagnostic>) {
+    let taken = |nets: &[IpNet]| {
+        rule.flows.iter().find(|(_, to)| nets.iter().any(|net| meet(*to, *net))).map(|(from, _)| *from)
+    };
+    let taken = pools.iter().find_map(|(name, nets)| Some((*name, nets, taken(nets)?)));
+    if let Some((name, nets, from)) = taken {
         let message = format!(
             "`{}` translates packets from {from} to the clients of pool {name}: on a router they leave unencrypted",
             rule.front
         );
-        let remedy = except(rule.rule, *from, end);
+        let remedy = except(rule.rule, from, &around(nets));
         say(found, Severity::Warning, Code::NatFirst, rule.rule.line(), message, remedy);
     }
 }
 
-fn except(rule: &NatRule, from: IpNet, to: IpNet) -> String {
-    let line = format!("`deny ip {} {}`", wildcard(from), wildcard(to));
+fn except(rule: &NatRule, from: IpNet, to: &[IpNet]) -> String {
+    let lines = to.iter().map(|to| format!("`deny ip {} {}`", wildcard(from), wildcard(*to)));
+    let line = lines.collect::<Vec<_>>().join(" and ");
     match rule {
         NatRule::Static(_) => {
             format!("let a route map except them: its list needs {line} before its `permit`")
@@ -370,6 +393,25 @@ interface FastEthernet0/1
         let found = told(&text(""));
         assert!(found.len() == 1 && found[0].contains("the clients of pool P"), "{found:?}");
         assert_eq!(told(&text(" deny ip any 10.9.9.0 0.0.0.255\n")), [""; 0]);
+        // all of the pool is to be excepted
+        let ends = text(" deny ip any host 10.9.9.1\n deny ip any host 10.9.9.9\n");
+        assert_eq!(told(&ends), found);
+        let remedy = |text: &str| {
+            let told = crate::parse(text).diagnostics;
+            told.into_iter().find(|told| told.code == Code::NatFirst).map(|told| told.remedy)
+        };
+        for (pool, lines) in [
+            ("10.9.9.1 10.9.9.9", "`deny ip 10.1.0.0 0.0.255.255 10.9.9.0 0.0.0.15`"),
+            ("10.9.9.0 10.9.9.255", "`deny ip 10.1.0.0 0.0.255.255 10.9.9.0 0.0.0.255`"),
+            ("10.9.9.9", "`deny ip 10.1.0.0 0.0.255.255 host 10.9.9.9`"),
+        ] {
+            let text = text("").replace("10.9.9.1 10.9.9.9", pool);
+            assert!(
+                remedy(&text).is_some_and(|remedy| remedy.contains(lines)),
+                "{pool}: {:?}",
+                remedy(&text)
+            );
+        }
         let of_all =
             text("").replace(" pool P\n", "crypto isakmp client configuration address-pool local P\n");
         assert_eq!(told(&of_all), found);

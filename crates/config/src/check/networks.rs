@@ -274,7 +274,7 @@ mod tests {
         for (text, is_told) in [
             (other(" ip address 10.1.1.2 255.255.255.0\n"), true),
             (other(" ip address 10.1.0.2 255.255.0.0\n"), true),
-            (other(" ip address 10.1.1.9 255.255.255.255\n"), true),
+            (other(" ip address 10.1.1.9 255.255.255.254\n"), true),
             (
                 other(" ip address 10.2.1.2 255.255.255.0\n ip address 10.1.1.9 255.255.255.0 secondary\n"),
                 true,

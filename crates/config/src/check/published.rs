@@ -3,7 +3,10 @@
 
 use super::nat::front;
 use super::say::say;
+use crate::command::In;
+use crate::command::table::{Lookup, lookup_named};
 use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::form::words;
 use crate::model::{Addressing, Config, Interface, NatGlobal, NatRule, StaticNat, StaticNatPair};
 use crate::parsed::Parsed;
 use ipnet::IpNet;
@@ -81,7 +84,9 @@ fn replaced(parsed: &Parsed, found: &mut Vec<Diagnostic>) {
         };
         let Some(rest) = text.strip_prefix(RULE).filter(|_| line.under.is_none()) else { continue };
         let selects: Vec<&str> = rest.split_whitespace().take(2).collect();
-        if !matches!(selects.first(), Some(&("list" | "route-map"))) {
+        // a line that is not understood is no rule, and replaces none
+        let is_rule = || matches!(lookup_named(In::Global, &words(text), is_negated), Lookup::Command(..));
+        if !matches!(selects.first(), Some(&("list" | "route-map"))) || !is_rule() {
             continue;
         }
         let selects = selects.join(" ");
@@ -272,6 +277,8 @@ interface FastEthernet0/1
             (format!("{to_pool}{to_pool}"), false),
             (format!("{to_pool}no {to_pool}{to_interface}"), false),
             (format!("{to_pool}{}", to_interface.replace("101", "102")), false),
+            // a line that is not understood replaces none
+            (format!("{to_pool}{}", to_interface.replace("overload", "overlaod")), false),
         ] {
             let found = told(&lines);
             let is_it = |one: &String| one.contains("list 101 pool P` is replaced by line 13");

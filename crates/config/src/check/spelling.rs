@@ -7,8 +7,8 @@ use crate::command::table::{Lookup, commands, lookup_named};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::Line;
 use crate::form::{Word, words};
+use crate::meant::meant;
 use crate::parsed::Parsed;
-use crate::slip::meant;
 
 /// Lines that are asked after: of thousands, nobody reads the answers.
 const ASKED: usize = 200;
@@ -53,7 +53,9 @@ pub(crate) fn corrected(mode: In, given: &[Word<'_>]) -> Option<String> {
     let mut last = None;
     for _ in 0..SLIPS {
         let wrong = match lookup_named(mode, &words, false) {
-            Lookup::Command(row, _) => return last.map(|_: usize| shown(row.words(), &words)),
+            Lookup::Command(row, _) => {
+                return last.map(|last: usize| shown(row.words().max(last + 1), &words));
+            }
             // the command is found, and something of it is missing
             Lookup::Incomplete { named: true, .. } => break,
             Lookup::Incomplete { .. } => return None,

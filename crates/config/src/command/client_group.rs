@@ -1,7 +1,7 @@
 //! `crypto isakmp client configuration group`.
 
 use super::mode::{Fate, In, Mode};
-use super::row::{Action, Fold, Row, fate, fold, row};
+use super::row::{Action, Fold, Row, fate, fold, name_it, row};
 use crate::blocks::delimited;
 use crate::form::Problem;
 use crate::given::Given;
@@ -113,14 +113,14 @@ fn split_dns(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
 }
 
 fn pool(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
-    let name = fold.unless_no(given.string("pool"));
-    change(fold, |group| group.pool = name);
+    let (no, given) = (fold.no, given.string("pool"));
+    change(fold, |group| name_it(&mut group.pool, no, given));
     Ok(())
 }
 
 fn acl(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
-    let name = fold.unless_no(given.string("access-list"));
-    change(fold, |group| group.acl = name);
+    let (no, given) = (fold.no, given.string("access-list"));
+    change(fold, |group| name_it(&mut group.acl, no, given));
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use super::ipsec::{given_seconds, given_volume, is_of_time};
 use super::mode::{Fate, In, Mode};
-use super::row::{Fold, Row, fate, fold};
+use super::row::{Fold, Row, fate, fold, name_it};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::model::{CryptoMap, DynamicEntry, DynamicMap, EntryTerms, GROUPS, MapEntry, Replay};
@@ -130,18 +130,21 @@ fn drop_empty(fold: &mut Fold<'_>, name: &str) {
 /// What holds for a whole map: `client …`, `isakmp …`, `local-address …`.
 fn map_wide(fold: &mut Fold<'_>, given: &Given<'_>, name: &str) -> Result<(), Problem> {
     let (no, line) = (fold.no, fold.line);
-    let login = fold.unless_no(given.string("login-list"));
-    let network = fold.unless_no(given.string("network-list"));
+    let (login, network) = (given.string("login-list"), given.string("network-list"));
     let interface = fold.unless_no(given.interface("interface"));
     let place = map_of(fold, name);
     let Some(map) = fold.config.maps.get_mut(place) else { return Ok(()) };
     let fate = if given.has("accounting") {
         Some("nothing is accounted")
     } else if given.has("authentication") {
-        map.xauth_list = login.map(|list| (list, line));
+        let mut list = map.xauth_list.take();
+        if !no || login.is_none() || list.as_ref().map(|(name, _)| name) == login.as_ref() {
+            list = login.filter(|_| !no).map(|list| (list, line));
+        }
+        map.xauth_list = list;
         None
     } else if given.has("authorization") {
-        map.authorization_list = network;
+        name_it(&mut map.authorization_list, no, network);
         None
     } else if given.has("respond") {
         map.respond = !no;
@@ -217,8 +220,8 @@ fn transform_sets(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem>
 }
 
 fn profile(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
-    let profile = fold.unless_no(given.string("profile"));
-    change(fold, |terms| terms.profile = profile);
+    let (no, given) = (fold.no, given.string("profile"));
+    change(fold, |terms| name_it(&mut terms.profile, no, given));
     Ok(())
 }
 
@@ -256,8 +259,8 @@ fn replay(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
 }
 
 fn match_address(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
-    let list = fold.unless_no(given.string("access-list"));
-    change(fold, |terms| terms.acl = list);
+    let (no, given) = (fold.no, given.string("access-list"));
+    change(fold, |terms| name_it(&mut terms.acl, no, given));
     Ok(())
 }
 

@@ -3,13 +3,14 @@
 use super::draft::Draft;
 use super::mode::{Fate, In, Mode};
 use super::nat::VIRTUAL;
-use super::row::{Fold, No, Row, fate, fold};
+use super::row::{Fold, No, Row, fate, fold, name_it};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::interface_name::{is_hardware, is_known};
 use crate::model::{
     Addressing, DirectedBroadcast, Encapsulation, Interface, InterfaceKind, NatSide, SourceCheck,
 };
+use std::net::Ipv4Addr;
 
 const NO_HARDWARE: Fate = Fate::Inert("belongs to hardware that Linux manages");
 
@@ -43,7 +44,7 @@ pub(super) const ROWS: &[Row] = &[
     fate(In::Interface, "ip verify", Fate::Unenforced("drops packets with forged sources")),
     fate(In::Interface, "ip inspect", Fate::Unenforced("is a stateful firewall")),
     fold(In::Interface, "ip nat", "= {inside|outside}", nat),
-    fate(In::Interface, "ip nat", Fate::Unenforced("translates addresses")),
+    fate(In::Interface, "ip nat", Fate::Unenforced("translates addresses, or is not understood")),
     fate(In::Interface, "ip nat enable", VIRTUAL),
     fold(In::Interface, "ip tcp adjust-mss", "= <500-1460:bytes>", adjust_mss),
     fold(In::Interface, "ip policy route-map = <route-map>", "", policy),
@@ -186,6 +187,17 @@ fn description(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Whether an address is that of no host: of this network, loopback, multicast or reserved.
+fn is_of_no_host(address: Ipv4Addr) -> bool {
+    matches!(address.octets().first(), Some(0 | 127 | 224..))
+}
+
+/// Whether links of a kind have several hosts.
+const fn shares_a_link(kind: InterfaceKind) -> bool {
+    use InterfaceKind::{Bridge, Ethernet, Hardware, PortChannel, SubInterface, Vlan};
+    matches!(kind, Bridge | Ethernet | Hardware | PortChannel | SubInterface | Vlan)
+}
+
 /// `ip address {A M [secondary] | dhcp …}`
 fn ip_address(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     let no = fold.no;
@@ -199,14 +211,23 @@ fn ip_address(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
         return Ok(());
     }
     let net = given.network("address", "mask")?;
-    let is_host = net.prefix_len() + 1 >= net.max_prefix_len()
-        || net.addr() != net.network() && net.addr() != net.broadcast();
+    if !no && given.address("address").is_some_and(is_of_no_host) {
+        return Err(given.said("address", format!("Not a valid host address - {}", net.addr())));
+    }
+    let secondary = given.has("secondary");
+    let mut done = true;
+    let mut is_shared = false;
+    change(fold, |interface| is_shared = shares_a_link(interface.kind));
+    let is_host = match net.max_prefix_len() - net.prefix_len() {
+        // on a link of several hosts it would be alone
+        0 => secondary || !is_shared,
+        1 => true,
+        _ => net.addr() != net.network() && net.addr() != net.broadcast(),
+    };
     if !no && !is_host {
         let says = format!("Bad mask /{} for address {}", net.prefix_len(), net.addr());
         return Err(given.said("address", says));
     }
-    let secondary = given.has("secondary");
-    let mut done = true;
     change(fold, |interface| {
         done = match no {
             true => interface.address.remove(net, secondary),
@@ -230,8 +251,8 @@ fn crypto_map(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     if given.has("redundancy") && !fold.no {
         fold.fate = Some(Fate::Unsupported("the map has no failover to another router"));
     }
-    let map = fold.unless_no(given.string("map"));
-    change(fold, |interface| interface.crypto_map = map);
+    let (no, given) = (fold.no, given.string("map"));
+    change(fold, |interface| name_it(&mut interface.crypto_map, no, given));
     Ok(())
 }
 
@@ -391,14 +412,14 @@ fn adjust_mss(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
 }
 
 fn policy(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
-    let map = fold.unless_no(given.string("route-map"));
-    change(fold, |interface| interface.policy = map);
+    let (no, given) = (fold.no, given.string("route-map"));
+    change(fold, |interface| name_it(&mut interface.policy, no, given));
     Ok(())
 }
 
 /// `ip local policy route-map MAP`: for the router's own packets.
 fn local_policy(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
-    fold.config.local_policy = fold.unless_no(given.string("route-map"));
+    name_it(&mut fold.config.local_policy, fold.no, given.string("route-map"));
     Ok(())
 }
 
@@ -408,8 +429,8 @@ fn vrf(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     if !fold.no {
         fold.fate = Some(Fate::Unenforced("puts the interface into a VRF, without which it is shut"));
     }
-    let vrf = fold.unless_no(given.string("vrf"));
-    change(fold, |interface| interface.vrf = vrf);
+    let (no, given) = (fold.no, given.string("vrf"));
+    change(fold, |interface| name_it(&mut interface.vrf, no, given));
     Ok(())
 }
 

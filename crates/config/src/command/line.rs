@@ -1,7 +1,7 @@
 //! Terminal lines, `enable`, and SSH: who may log in to this router, and how.
 
 use super::mode::{Fate, In, Mode};
-use super::row::{Fold, No, Row, fate, fold, row};
+use super::row::{Fold, No, Row, fate, fold, name_it, row};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::model::{EnablePassword, ExecTimeout, LineKind, LineLogin, TerminalLine, UserKey};
@@ -21,7 +21,7 @@ pub(super) const ROWS: &[Row] = &[
     fold(In::Line, "login", "= [local|authentication <login-list>]", login).no(No::IsASetting),
     fold(In::Line, "password", "= [0|7] <LINE:password>", line_password),
     fold(In::Line, "privilege level", "= <0-15:level>", privilege),
-    fold(In::Line, "access-class", "<access-list> {in|out} [vrf-also]", access_class),
+    fold(In::Line, "access-class", "{= <access-list>} {in|out} = [vrf-also]", access_class),
     fold(
         In::Line,
         "transport input",
@@ -159,8 +159,8 @@ fn access_class(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     if !given.is_whole() {
         return Err(given.missing("in or out"));
     }
-    let list = fold.unless_no(given.string("access-list"));
-    change(fold, |line| line.access_class = list);
+    let (no, given) = (fold.no, given.string("access-list"));
+    change(fold, |line| name_it(&mut line.access_class, no, given));
     Ok(())
 }
 

@@ -34,7 +34,7 @@ pub(crate) mod table;
 
 pub(crate) use mode::{Fate, In, Mode, Sub};
 pub use row::No;
-pub(crate) use row::{Action, Fold, Row};
+pub(crate) use row::{Action, Fold, REST, Row};
 
 /// Every table, searched in this order.
 pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {

@@ -3,7 +3,7 @@
 use super::isakmp::{KEEPALIVE, given_keepalive};
 use super::keyring::network;
 use super::mode::{Fate, In, Mode};
-use super::row::{Fold, Row, fate, fold};
+use super::row::{Fold, Row, fate, fold, name_it};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::model::{IdentityMatch, Profile, SelfIdentity};
@@ -105,14 +105,14 @@ fn match_identity(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem>
 }
 
 fn xauth_list(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
-    let list = fold.unless_no(given.string("login-list"));
-    change(fold, |profile| profile.xauth_list = list);
+    let (no, given) = (fold.no, given.string("login-list"));
+    change(fold, |profile| name_it(&mut profile.xauth_list, no, given));
     Ok(())
 }
 
 fn authorization_list(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
-    let list = fold.unless_no(given.string("network-list"));
-    change(fold, |profile| profile.authorization_list = list);
+    let (no, given) = (fold.no, given.string("network-list"));
+    change(fold, |profile| name_it(&mut profile.authorization_list, no, given));
     Ok(())
 }
 

@@ -119,3 +119,13 @@ impl Fold<'_> {
         if self.no { None } else { value }
     }
 }
+
+/// Gives a setting the name that a line gives. `no` and `default` take away what they name, and
+/// nothing if that is something else: what restricts or protects must not go by a mistaken name.
+pub(crate) fn name_it<T: PartialEq>(setting: &mut Option<T>, no: bool, given: Option<T>) {
+    if !no {
+        *setting = given;
+    } else if given.is_none() || *setting == given {
+        *setting = None;
+    }
+}

@@ -7,6 +7,7 @@ use crate::command::Mode;
 use crate::model::{Config, NatRule};
 use crate::parse::{Trace, read};
 use crate::parsed::Numbers;
+use std::net::Ipv4Addr;
 
 /// What IOS says of the line of `trace` and does not take it, without the `% ` before it. `config`
 /// is the configuration with the line at its end, `traces` are its lines, and `old` those before.
@@ -20,14 +21,22 @@ pub(super) fn refused(trace: &Trace, traces: &[Trace], config: &Config, old: &[&
         let interface = config.interfaces.iter().find(|interface| takes && interface.name == name)?;
         return overlap(config, interface);
     }
+    if begins("ip route") {
+        // in a file, the network that the address is in is routed
+        let mut numbers = spelled.split_whitespace().skip(2).map(|word| word.parse::<Ipv4Addr>().ok());
+        let (prefix, mask) = (numbers.next()??, numbers.next()??);
+        return (u32::from(prefix) & !u32::from(mask) != 0).then(|| "Inconsistent address and mask".into());
+    }
     if begins("ip nat inside source static") {
         // what is there already is no second one, whatever is said of it besides
         let known = traces.get(..old.len()).unwrap_or_default();
         let continues = |one: &str, other: &str| {
             one.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
         };
-        let is_it = |line: &str| line.contains(' ') && (continues(line, spelled) || continues(spelled, line));
-        if known.iter().any(|line| is_it(line.spelled.trim())) {
+        let is_it = |line: &str| continues(line, spelled) || continues(spelled, line);
+        let statics =
+            known.iter().filter(|line| line.spelled.trim().starts_with("ip nat inside source static"));
+        if statics.map(|line| line.spelled.trim()).any(is_it) {
             return None;
         }
         let NatRule::Static(last) = config.nat.rules.last()? else { return None };
@@ -35,6 +44,12 @@ pub(super) fn refused(trace: &Trace, traces: &[Trace], config: &Config, old: &[&
     }
     let gone = ["no ip nat inside source static", "default ip nat inside source static"];
     if gone.iter().any(|words| begins(words)) {
+        let (_, taken) = spelled.split_once(' ')?;
+        let known = traces.get(..old.len()).unwrap_or_default();
+        // lines that the model does not hold are there as well
+        if known.iter().any(|line| line.spelled.trim().starts_with(taken)) {
+            return None;
+        }
         let (before, _) = read(&joined(old, &[]), Numbers::Left);
         return (before.config.nat.rules == config.nat.rules).then(|| "Translation not found".into());
     }

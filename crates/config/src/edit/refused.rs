@@ -2,6 +2,7 @@
 //! the lines under that line must not change whatever mode was open before it.
 
 use super::position::{Opener, Position, Refused, chain, entry_lines, joined, without_negation};
+use super::slips::of_mode;
 use crate::command::In;
 use crate::command::table::{Lookup, lookup};
 use crate::document::Class;
@@ -84,6 +85,9 @@ impl Position {
     }
 
     fn is_more_global(&self, command: &str) -> bool {
+        if of_mode(self.mode(), command).is_some() {
+            return false;
+        }
         let all = words(command);
         let negated = !without_negation(command).0.is_empty();
         let given = if negated { all.get(1..).unwrap_or_default() } else { &all[..] };
@@ -129,6 +133,9 @@ fn placed(openers: &[Opener], command: &str) -> Option<Place> {
     let (parsed, traces) = read(&joined(&text, &[]), Numbers::Left);
     let class = parsed.document.lines.get(place).map(|line| line.class);
     let trace = traces.get(place).filter(|_| class != Some(Class::Unknown))?;
+    if trace.under.is_none() && of_mode(position.mode(), command).is_some() {
+        return None;
+    }
     let spelled = trace.spelled.trim().to_string();
     let opener = trace.opens.map(|mode| Opener { line: spelled.clone(), mode });
     Some(Place { under: chain(&traces, trace.under), opener, spelled })

@@ -1,7 +1,7 @@
 //! The names that a configuration defines.
 
+use crate::meant::question;
 use crate::model::Config;
-use crate::slip::question;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What may have a name.

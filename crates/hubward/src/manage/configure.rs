@@ -13,7 +13,7 @@ use hubward_config::Parsed;
 use hubward_config::diagnostic::{Code, Diagnostic, Severity};
 use hubward_config::document::Class;
 use hubward_config::edit::{self, Position, Wrong};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -56,8 +56,8 @@ pub(crate) fn enter(desk: &Desk, position: &Position, line: &str) -> Result<Ente
 
 /// What is known of a configuration before a line is entered.
 pub(crate) struct Before {
-    /// What is said of it.
-    said: BTreeSet<(Code, String)>,
+    /// What is said of it, and of how many lines.
+    said: BTreeMap<(Code, String), usize>,
     /// The rule of translation that the line takes the place of.
     replaced: Option<String>,
 }
@@ -70,8 +70,11 @@ const LEFT: usize = 4;
 impl Before {
     pub(crate) fn of(running: &Parsed, change: &edit::Change) -> Self {
         let said = running.diagnostics.iter().filter(|told| is_news(told.code));
-        let said = said.map(|told| (told.code, told.message.clone())).collect();
-        Self { said, replaced: replaced(running, change) }
+        let mut counts = BTreeMap::new();
+        for told in said {
+            *counts.entry((told.code, told.message.clone())).or_default() += 1;
+        }
+        Self { said: counts, replaced: replaced(running, change) }
     }
 
     /// What the line changed besides what it says, for its user, a sentence a line.
@@ -81,7 +84,13 @@ impl Before {
             start.is_some_and(|start| start.eq_ignore_ascii_case(word))
         });
         let line_of = |told: &Diagnostic| usize::try_from(told.line.saturating_sub(1)).ok();
-        let is_new = |told: &&Diagnostic| !self.said.contains(&(told.code, told.message.clone()));
+        let what = |told: &Diagnostic| (told.code, told.message.clone());
+        let mut counts: BTreeMap<(Code, String), usize> = BTreeMap::new();
+        for told in now.diagnostics.iter().filter(|told| is_news(told.code)) {
+            *counts.entry(what(told)).or_default() += 1;
+        }
+        // the same may be said of another line
+        let is_new = |told: &&Diagnostic| counts.get(&what(told)) > self.said.get(&what(told));
         let mut out: Vec<String> = Vec::new();
         if let Some(replaced) = &self.replaced {
             out.push(format!("this takes the place of \"{replaced}\""));
@@ -90,19 +99,27 @@ impl Before {
             if DOUBTFUL.contains(&told.code) && place.is_some() && line_of(told) == place {
                 out.push(told.message.clone());
             }
+            // a line of a list makes a rule of translation take what is a tunnel's
+            if told.code == Code::NatFirst {
+                out.push(told.message.clone());
+            }
             if removes && told.code == Code::Dangling {
                 let line = line_of(told).and_then(|line| now.document.lines.get(line));
                 let line = line.map(|line| line.spelled.clone()).unwrap_or_default();
                 out.push(format!("\"{}\": {}", hubward_config::secret::shown(&line), told.message));
             }
         }
+        let more = out.len().saturating_sub(LEFT);
         out.truncate(LEFT);
+        if more > 0 {
+            out.push(format!("and {more} more"));
+        }
         out.iter().map(|sentence| format!("% {}\n", cut(&sentence.replace('`', "\"")))).collect()
     }
 }
 
 fn is_news(code: Code) -> bool {
-    code == Code::Dangling || DOUBTFUL.contains(&code)
+    matches!(code, Code::Dangling | Code::NatFirst) || DOUBTFUL.contains(&code)
 }
 
 /// The dynamic rule of translation, of the same list or route map, in whose place a line comes.
@@ -223,12 +240,26 @@ fn printable(line: &str, most: usize) -> String {
     line.trim().chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(most).collect()
 }
 
+/// A sentence without the numbers of lines, which nobody sees at a console.
+fn unnumbered(text: &str) -> String {
+    let mut parts = text.split(" in line ");
+    let mut out = parts.next().unwrap_or_default().to_string();
+    for part in parts {
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_digit());
+        if rest.len() == part.len() {
+            out.push_str(" in line ");
+        }
+        out.push_str(rest);
+    }
+    out
+}
+
 /// Letters of a sentence that is told of a line.
 const SENTENCE: usize = 400;
 
 /// A sentence, without what is too long of it: no word is cut.
 fn cut(text: &str) -> String {
-    let text = printable(text, usize::MAX);
+    let text = printable(&unnumbered(&text.replace('\u{2026}', "...")), usize::MAX);
     match text.get(..SENTENCE).and_then(|start| start.rsplit_once(' ')) {
         Some((start, _)) if text.len() > SENTENCE => format!("{start} ..."),
         _ => text,
@@ -523,6 +554,31 @@ mod tests {
         let says = told(NAT, &["access-list 7 permit 10.1.1.0 255.255.255.0"]);
         assert!(says.starts_with("% 255.255.255.0 is a wildcard here and means every address"), "{says}");
         assert_eq!(told(NAT, &["access-list 7 permit 10.1.1.0 0.0.0.255"]), "");
+        let second =
+            ["access-list 7 permit 10.1.1.0 255.255.255.0", "access-list 8 permit 10.1.1.0 255.255.255.0"];
+        assert_eq!(told(NAT, &second), says, "the same of another line");
+    }
+
+    /// The remark stands at the rule, and the line is one of its list.
+    #[test]
+    fn a_line_that_makes_a_rule_take_what_is_a_tunnels_says_so() {
+        let text = "crypto map M 10 ipsec-isakmp\n set peer 198.51.100.20\n match address VPN\n\
+                    ip access-list extended VPN\n permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255\n\
+                    ip access-list extended NAT\n 10 deny ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255\n \
+                    20 permit ip 10.1.0.0 0.0.255.255 any\n\
+                    interface FastEthernet0/0\n ip address 203.0.113.2 255.255.255.0\n ip nat outside\n crypto map M\n\
+                    interface FastEthernet0/1\n ip nat inside\n\
+                    ip nat inside source list NAT interface FastEthernet0/0 overload\n";
+        let list = "ip access-list extended NAT";
+        let says = told(text, &[list, "no 10"]);
+        assert!(says.contains("before crypto map M 10 (access list VPN) sees them"), "{says}");
+        assert_eq!(told(text, &[list, "30 permit ip 10.3.0.0 0.0.255.255 any"]), "");
+    }
+
+    #[test]
+    fn a_sentence_has_no_numbers_of_lines_and_its_cut_sign() {
+        assert_eq!(cut("what `ip nat \u{2026}` in line 291 publishes"), "what `ip nat ...` publishes");
+        assert_eq!(cut("what stands in line with it"), "what stands in line with it");
     }
 
     /// The map comes first, and then its use.

@@ -11,19 +11,31 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-/// Reads the holdings of pools.
+/// Reads the holdings of pools. Those whose maps are not there are left out: who had their addresses
+/// is not known by that.
 pub(crate) fn read(filters: &Nftables, pools: &[Pool]) -> Result<Holdings, Error> {
-    pools.iter().map(|pool| Ok((pool.name.clone(), of(filters, pool)?))).collect()
+    let all = pools.iter().map(|pool| Ok(of(filters, pool)?.map(|held| (pool.name.clone(), held))));
+    all.filter_map(Result::transpose).collect()
 }
 
-fn of(filters: &Nftables, pool: &Pool) -> Result<Vec<Held>, Error> {
-    let there = filters.elements(TABLE, &pool.outward())?;
+fn of(filters: &Nftables, pool: &Pool) -> Result<Option<Vec<Held>>, Error> {
+    let Some(there) = filters.elements_if_there(TABLE, &pool.outward())? else { return Ok(None) };
     if there.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Some(Vec::new()));
     }
-    let busy = filters.elements(TABLE, &pool.busy())?;
-    let busy = busy.iter().filter_map(|one| Some((address(&one.key)?, one.left)));
-    Ok(joined(&there, &busy.collect()))
+    let busy = filters.elements_if_there(TABLE, &pool.busy())?;
+    Ok(Some(match busy {
+        Some(busy) => {
+            let busy = busy.iter().filter_map(|one| Some((address(&one.key)?, one.left)));
+            joined(&there, &busy.collect())
+        }
+        None => anew(pool, &joined(&there, &BTreeMap::new())),
+    }))
+}
+
+/// Holdings whose time begins again: by what set of busy hosts they were kept is gone.
+pub(crate) fn anew(pool: &Pool, held: &[Held]) -> Vec<Held> {
+    held.iter().map(|one| Held { left: pool.idle, ..*one }).collect()
 }
 
 /// Hosts with their addresses. A host is busy if it, or who called it, has begun a connection lately.

@@ -63,8 +63,8 @@ pub(crate) struct Router {
     leaving: Vec<String>,
     /// The names of the links that the table was made for.
     links: BTreeSet<String>,
-    /// The translation under which there may be connections that the one in force would translate
-    /// in another way.
+    /// The translations, joined, under which there may be connections that the one in force would
+    /// translate in another way.
     before: Option<Translation>,
     /// The removal of such connections.
     sweep: Option<Sweep>,
@@ -159,6 +159,10 @@ impl Router {
         }
         // what the lines of before met
         self.hear(here.names);
+        if let Some(filters) = &self.filters {
+            let looked = self.allocator.look(filters);
+            looked.unwrap_or_else(|error| tracing::debug!("{error}"));
+        }
         let held = self.held(&wanted)?;
         if wanted.text.is_empty() {
             let removed = self.filters.as_ref().map_or(Ok(false), |filters| filters.remove(TABLE));
@@ -184,10 +188,10 @@ impl Router {
             loaded.context("the access lists and address translation cannot be put in place")?;
         }
         self.journal.follow(wanted.logged.clone());
-        self.allocator.follow(wanted.pools.clone(), held.stays);
+        self.allocator.follow(wanted.pools.clone(), held.stays, now());
         let there = self.rules.take().map(|there| there.translation).unwrap_or_default();
         if there != wanted.translation {
-            self.before.get_or_insert(there);
+            self.may_have_begun_under(there);
         }
         (self.links, self.leaving) = (links, leaving);
         self.rules = Some(wanted);
@@ -197,15 +201,14 @@ impl Router {
         Ok(())
     }
 
-    /// Who has addresses of the pools that are wanted, as the table says, or said before it was gone.
+    /// Who has addresses of the pools that are wanted, as the table says, or said before it, or the
+    /// pool, was gone.
     fn held(&self, wanted: &Rules) -> anyhow::Result<Kept> {
         let Some(filters) = self.filters.as_ref().filter(|_| !wanted.pools.is_empty()) else {
             return Ok(Kept::default());
         };
-        let there = match filters.exists(TABLE)? {
-            true => held::read(filters, &wanted.pools)?,
-            false => self.allocator.known().clone(),
-        };
+        let mut there = held::read(filters, &wanted.pools)?;
+        self.allocator.remember(&wanted.pools, &mut there);
         let stays = still_held(&wanted.pools, &there);
         Ok(Kept { stays, there })
     }
@@ -268,9 +271,16 @@ impl Router {
         }
     }
 
-    /// The oldest rules under which there may be connections count.
     fn sweep_failed(&mut self, before: Translation) {
-        (self.before, self.sweep_again) = (Some(before), Some(now() + SWEEP_AGAIN));
+        self.may_have_begun_under(before);
+        self.sweep_again = Some(now() + SWEEP_AGAIN);
+    }
+
+    fn may_have_begun_under(&mut self, rules: Translation) {
+        match &mut self.before {
+            Some(before) => before.join(rules),
+            None => self.before = Some(rules),
+        }
     }
 
     /// Tells what lines with `log` met, as often as the gateway has time.
@@ -295,8 +305,11 @@ impl Router {
     pub(crate) fn every_second(&mut self, parsed: &Parsed, here: Here<'_>) {
         self.settle(parsed, here);
         tell(self.journal.every_second(now()));
-        self.allocator.every_second(self.filters.as_ref(), now());
         let there = self.is_whole();
+        // of a table that is gone, the allocator knows who had which address
+        if there {
+            self.allocator.every_second(self.filters.as_ref(), now());
+        }
         if !there {
             tracing::warn!(
                 "another program removed the access lists and address translation (nftables table {TABLE}) or part of them; they have been restored"

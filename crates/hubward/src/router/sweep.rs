@@ -91,8 +91,8 @@ impl Sweep {
                 tracing::warn!("connections may still be translated as before: {error}");
                 Err(self.before)
             }
-            // the panic was told, and would come again
-            None => Ok(()),
+            // the panic was told
+            None => Err(self.before),
         }
     }
 }
@@ -133,6 +133,10 @@ impl Work {
         let mut removed = 0;
         for connection in &listing.connections {
             removed += usize::from(conntrack.remove(connection)?);
+        }
+        // the kernel may have more of them than are read at once
+        if listing.more > 0 && removed > 0 {
+            removed += self.begin_again()?;
         }
         Ok(removed)
     }

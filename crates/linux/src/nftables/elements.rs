@@ -47,6 +47,11 @@ impl Nftables {
 
     /// The elements of a set, in the kernel's order, which is none. Empty if there is no such set.
     pub fn elements(&self, table: &str, set: &str) -> Result<Vec<Element>, Error> {
+        Ok(self.elements_if_there(table, set)?.unwrap_or_default())
+    }
+
+    /// The elements of a set, in the kernel's order, which is none. `None`: there is no such set.
+    pub fn elements_if_there(&self, table: &str, set: &str) -> Result<Option<Vec<Element>>, Error> {
         let message = request(GETSETELEM, 0).text(1, table).text(2, set);
         let parts = self.netlink.list("read a set of the packet filter", set, &message, |_, body| {
             let mut attributes = Attributes(body.get(4..)?);
@@ -54,8 +59,8 @@ impl Nftables {
             Some(Attributes(list).filter_map(|(_, element)| element_of(element)).collect::<Vec<_>>())
         });
         match parts {
-            Err(error) if error.is_not_found() => Ok(Vec::new()),
-            parts => Ok(parts?.into_iter().flatten().collect()),
+            Err(error) if error.is_not_found() => Ok(None),
+            parts => Ok(Some(parts?.into_iter().flatten().collect())),
         }
     }
 }

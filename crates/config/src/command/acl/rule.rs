@@ -3,11 +3,11 @@
 use crate::acl::names::{self, Name, value};
 use crate::form::Problem;
 use crate::given::Given;
+use crate::meant;
 use crate::model::{
     AclAddress, AclConditions, AclHeader, AclKind, AclLine, AclLog, AclOption, AclProtocol, AclRule, Numbers,
     TcpFlags, TcpMatch, Wildcard,
 };
-use crate::slip;
 use ipnet::Ipv6Net;
 use std::net::Ipv6Addr;
 
@@ -181,7 +181,7 @@ const RESTRICTING: &[&str] = &[
 fn cookie(given: &Given<'_>) -> Result<(), Problem> {
     let Some(cookie) = given.word("cookie") else { return Ok(()) };
     let restricts = RESTRICTING.contains(&cookie.to_ascii_lowercase().as_str());
-    if restricts || slip::meant(cookie, RESTRICTING.iter().copied()).is_some() {
+    if restricts || meant::meant(cookie, RESTRICTING.iter().copied()).is_some() {
         return Err(given.problem("cookie", "a cookie, or `log` at the end of the line"));
     }
     Ok(())
@@ -375,7 +375,7 @@ fn meant_port(known: &[Name<u16>], word: &str) -> String {
     let unnamed = UNNAMED.iter().map(|(name, _)| *name);
     let names = known.iter().map(|(name, _)| *name);
     let exact = unnamed.clone().find(|name| *name == lower);
-    let Some(meant) = exact.or_else(|| slip::meant(&lower, names.chain(unnamed))) else {
+    let Some(meant) = exact.or_else(|| meant::meant(&lower, names.chain(unnamed))) else {
         return String::new();
     };
     let number = UNNAMED.iter().find(|(name, _)| *name == meant).filter(|_| value(known, meant).is_none());

@@ -14,14 +14,15 @@ use hubward_linux::conntrack::{Connection, Flow, Tuple};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
-/// What tells one translation from another: its rules as text, the links of both sides, and the
-/// addresses that it gives.
+/// What tells one translation from another: its rules as text, the links of both sides, the addresses
+/// that it gives, and the pools that decide which host may keep one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Translation {
     pub(super) text: String,
     inside: BTreeSet<String>,
     outside: BTreeSet<String>,
     globals: Vec<Range>,
+    pools: Vec<Pool>,
 }
 
 impl Translation {
@@ -40,6 +41,7 @@ impl Translation {
             inside: side(NatSide::Inside),
             outside: side(NatSide::Outside),
             globals: nat::globals(site),
+            pools: site.pools(),
         }
     }
 
@@ -50,6 +52,19 @@ impl Translation {
 
     fn gives(&self, address: Ipv4Addr) -> bool {
         gives(&self.globals, address)
+    }
+
+    /// What connections may have begun under, if others were in force as well.
+    pub(crate) fn join(&mut self, other: Self) {
+        if self.is_empty() {
+            *self = other;
+            return;
+        }
+        self.inside.extend(other.inside);
+        self.outside.extend(other.outside);
+        let new = other.globals.into_iter().filter(|range| !self.globals.contains(range));
+        let new: Vec<Range> = new.collect();
+        self.globals.extend(new);
     }
 }
 
@@ -500,5 +515,36 @@ crypto map M 10 ipsec-isakmp
         // another program translates what these rules do not
         let others = connection(("10.1.1.10:1025", WEB), (WEB, "198.51.100.99:1025"));
         assert!(!outdated(CONFIG, &except, &others));
+    }
+
+    /// A pool that is typed again takes addresses from hosts, whatever the rules are as text; their
+    /// connections begin again, before others get the addresses.
+    #[test]
+    fn a_pool_that_gives_other_addresses_is_another_translation() {
+        let names = names(&[("GigabitEthernet0/0", "eth0"), ("GigabitEthernet0/1", "eth1")]);
+        let leased = [("Dialer1".to_owned(), "198.51.100.20/32".parse().unwrap())];
+        let of = |text: &str, leased: &[(String, ipnet::Ipv4Net)]| {
+            let here = Here {
+                names: &names,
+                leased,
+                tun: None,
+                moment: noon(0),
+                inner_again: false,
+                follows: true,
+                leaving: &[],
+            };
+            super::super::rules(&hubward_config::parse(text), here).translation
+        };
+        let there = of(CONFIG, &[]);
+        let pool = "ip nat pool ONE 198.51.100.20 198.51.100.29 prefix-length 24";
+        let matching = of(&CONFIG.replace(pool, &format!("{pool} type match-host")), &[]);
+        assert_eq!(matching.text, there.text);
+        assert_ne!(matching, there);
+        let broadcast = pool.replace("100.20", "100.31").replace("100.29", "100.40");
+        assert_ne!(
+            of(&CONFIG.replace(pool, &broadcast.replace("length 24", "length 28")), &[]),
+            of(&CONFIG.replace(pool, &broadcast), &[])
+        );
+        assert_ne!(of(CONFIG, &leased), there, "an address that this router got itself");
     }
 }

@@ -276,6 +276,8 @@ pub(crate) fn elements(table: &str, pool: &Pool, held: &[Held]) -> String {
     if held.is_empty() {
         return String::new();
     }
+    // the kernel refuses what would stay longer than its set says
+    let all = pool.idle.map_or(IDLE.into(), |idle| idle.as_secs());
     let add = |name: String, element: &dyn Fn(&Held) -> String| {
         let all: Vec<_> = held.iter().map(element).collect();
         format!("add element ip {table} {name} {{ {} }}\n", all.join(", "))
@@ -285,7 +287,7 @@ pub(crate) fn elements(table: &str, pool: &Pool, held: &[Held]) -> String {
         add(pool.inward(), &|one| format!("{} : {}", one.global, one.local)),
         add(pool.busy(), &|one| {
             // who has had none for long is asked about again soon
-            let left = one.left.map_or(1, |left| left.as_secs().max(1));
+            let left = one.left.map_or(1, |left| left.as_secs()).min(all).max(1);
             format!("{} expires {left}s, {} expires {left}s", one.local, one.global)
         }),
     ]
