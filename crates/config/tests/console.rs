@@ -256,8 +256,10 @@ fn a_network_is_no_address_of_an_interface() {
             says.is_some()
         );
     }
+    // the network of a tunnel is behind it, and stays closed, whatever its own address is
     for opener in ["interface Loopback0", "interface Tunnel0", "interface Dialer1"] {
         assert!(typed(LANS, opener, "ip address 10.5.1.4 255.255.255.255").is_ok(), "{opener}");
+        assert!(typed(LANS, opener, "ip address 10.5.1.0 255.255.255.0").is_ok(), "{opener}");
     }
 }
 

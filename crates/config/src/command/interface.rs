@@ -222,7 +222,8 @@ fn ip_address(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
         // on a link of several hosts it would be alone
         0 => secondary || !is_shared,
         1 => true,
-        _ => net.addr() != net.network() && net.addr() != net.broadcast(),
+        // whatever a tunnel's own address is, its network is behind it
+        _ => !is_shared || net.addr() != net.network() && net.addr() != net.broadcast(),
     };
     if !no && !is_host {
         let says = format!("Bad mask /{} for address {}", net.prefix_len(), net.addr());
