@@ -18,7 +18,7 @@ const KERNEL: &str = "linux-image-amd64";
 /// Modules that the guest needs before it has its root.
 const EARLY: [&str; 4] = ["virtio_pci", "9pnet_virtio", "9p", "overlay"];
 /// Longer than it takes even without KVM on a machine that has other things to do.
-const PATIENCE: Duration = Duration::from_secs(900);
+const PATIENCE: Duration = Duration::from_secs(1500);
 /// A guest that has said nothing by then will not: KVM is there and does not work, as it may be
 /// where the machine is a guest itself.
 const FIRST_WORD: Duration = Duration::from_secs(15);
