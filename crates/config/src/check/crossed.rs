@@ -121,7 +121,8 @@ struct Ours<'c> {
     routed: Nets<()>,
 }
 
-fn nets(interface: &Interface) -> &[IpNet] {
+/// The networks of an interface, if it has its addresses by the configuration.
+pub(super) fn nets(interface: &Interface) -> &[IpNet] {
     match &interface.address {
         Addressing::Static(nets) => nets,
         Addressing::None | Addressing::Secondary(_) | Addressing::Dhcp => &[],

@@ -1,10 +1,10 @@
 //! What a change of the configuration would take from tunnels in use.
 
-use super::crossed::selecting;
+use super::crossed::{nets, selecting};
 use super::names::{NAT, Reference, references};
 use crate::model::{
-    Addressing, Config, EntryTerms, Interface, NatGlobal, NatRule, NatSelect, NatTo, RouteMap, RouteMapEntry,
-    RouteMatch, StaticNatPair,
+    Config, EntryTerms, NatGlobal, NatRule, NatSelect, NatTo, RouteMap, RouteMapEntry, RouteMatch,
+    StaticNatPair,
 };
 use crate::policy_routing::{self, NULL, Way, ways};
 use crate::verdict::defined::{ACCESS_LIST, ROUTE_MAP};
@@ -82,7 +82,7 @@ fn leads_into_tunnel(config: &Config, rule: &NatRule) -> bool {
     // `None`: it is not known which
     let of_interface = |name: &String| {
         let interface = config.interfaces.iter().find(|interface| interface.name == *name)?;
-        let nets: Vec<_> = nets(interface);
+        let nets = nets(interface);
         let v4 = nets.iter().filter_map(|net| match net {
             IpNet::V4(net) => Some(one(net.addr())),
             IpNet::V6(_) => None,
@@ -134,14 +134,6 @@ fn holds(config: &Config, entry: &RouteMapEntry) -> bool {
             nets.is_empty() || nets.iter().any(|net| net.contains(&IpAddr::from(*hop)))
         }),
     })
-}
-
-/// The networks of an interface, if it has its addresses by the configuration.
-fn nets(interface: &Interface) -> Vec<IpNet> {
-    match &interface.address {
-        Addressing::Static(nets) => nets.clone(),
-        Addressing::None | Addressing::Secondary(_) | Addressing::Dhcp => Vec::new(),
-    }
 }
 
 /// What parts of the VPN in use would lose the last of although they stay themselves: a crypto map
