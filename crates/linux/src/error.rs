@@ -51,6 +51,15 @@ pub enum Error {
         /// Its first complaint, with the line that it is about.
         complaint: String,
     },
+    /// A program that does a part of the work did not end in time, and was stopped; what was in
+    /// force is in force.
+    #[error("{program} did not end within {seconds} seconds, and was stopped")]
+    Slow {
+        /// Its name.
+        program: &'static str,
+        /// How long it was waited for.
+        seconds: u64,
+    },
     /// The kernel's answer could not be understood.
     #[error("cannot understand the kernel's answer to {operation}: {reason}")]
     Answer {

@@ -16,9 +16,9 @@ use std::time::{Duration, Instant};
 
 /// Where distributions put it. A service need not have these folders in its PATH.
 const PLACES: [&str; 3] = ["/usr/sbin/nft", "/sbin/nft", "/usr/bin/nft"];
-/// How long it may take: it waits for a program that changes the rules at the same time. A thread
-/// that is supervised may not wait longer.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long it may take: a busy machine with long lists needs seconds, and it waits for a program
+/// that changes the rules at the same time.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// Bytes of its complaints that are read: the first counts.
 const COMPLAINTS: u64 = 64 * 1024;
 /// Letters of a refused line that are repeated in the error.
@@ -36,7 +36,7 @@ fn is_program(file: &Path) -> bool {
 }
 
 /// Loads rules into the network namespace of this thread: either all of the text or none of it is
-/// in force afterwards. Takes five seconds at most.
+/// in force afterwards. Takes twenty seconds at most ([`Error::Slow`]).
 pub fn load(text: &str) -> Result<(), Error> {
     const FILE: &str = "a file in memory for nft";
     let program = program().ok_or(Error::MissingProgram { program: "nft", package: "nftables" })?;
@@ -71,8 +71,7 @@ pub fn load(text: &str) -> Result<(), Error> {
         }
         None => {
             let _ = child.kill().and_then(|()| child.wait());
-            let complaint = format!("it did not end within {} seconds, and was stopped", PATIENCE.as_secs());
-            Err(Error::Rules { complaint })
+            Err(Error::Slow { program: "nft", seconds: PATIENCE.as_secs() })
         }
     }
 }

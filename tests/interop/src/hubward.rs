@@ -172,7 +172,7 @@ impl Hubward {
 
     /// Waits until its control socket answers.
     pub fn wait_ready(&mut self) -> Result<()> {
-        wait::until("hubward to start", secs(20), || {
+        wait::until("hubward to start", secs(60), || {
             if !self.process.alive() {
                 bail!("hubward has ended");
             }

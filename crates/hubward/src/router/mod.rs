@@ -16,6 +16,7 @@ use crate::base::clock::now;
 use crate::base::date::Date;
 use crate::base::store::wall_clock;
 use crate::machine::view::Names;
+use crate::supervise::limited;
 use anyhow::Context as _;
 use hubward_config::Parsed;
 use hubward_config::model::{Config, Moment};
@@ -111,6 +112,11 @@ pub(crate) fn foreign_warnings() -> impl Iterator<Item = String> {
         format!("{chain}: what it does not let pass is not forwarded, whatever the configuration says")
     };
     foreign().into_iter().map(told)
+}
+
+/// Loads rules. The gateway may wait for `nft` longer than it may be silent otherwise.
+fn load(text: &str) -> Result<(), Error> {
+    limited(|| nft::load(text))
 }
 
 impl Router {
@@ -215,7 +221,7 @@ impl Router {
 
     fn load(&mut self, wanted: &Rules, held: &Kept) -> anyhow::Result<()> {
         if let Some(there) = self.rules.as_ref().filter(|there| !there.text.is_empty()) {
-            match nft::load(&change(there, wanted, held)) {
+            match load(&change(there, wanted, held)) {
                 Ok(()) => return Ok(()),
                 // another program changed the table
                 Err(error @ Error::Rules { .. }) => {
@@ -227,7 +233,7 @@ impl Router {
         }
         let counts = self.filters.as_ref().and_then(|filters| filters.named_counters(TABLE).ok());
         let counts = counts.unwrap_or_default();
-        Ok(nft::load(&whole(wanted, &counts, &held.stays))?)
+        Ok(load(&whole(wanted, &counts, &held.stays))?)
     }
 
     /// Like [`Self::set`]; errors are logged, and it is tried again. Whatever `nft` waits for, the

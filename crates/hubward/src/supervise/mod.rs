@@ -16,6 +16,7 @@ mod tests;
 
 use hubward_linux::notify;
 use std::any::Any;
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
@@ -69,6 +70,11 @@ struct Worker {
     retired: AtomicBool,
     /// It waits for something that is not the program's, and whose time nobody knows.
     away: AtomicBool,
+}
+
+thread_local! {
+    /// The worker that this thread is.
+    static WORKER: RefCell<Option<Arc<Worker>>> = const { RefCell::new(None) };
 }
 
 /// A worker's sign of life.
@@ -141,9 +147,11 @@ impl Supervisor {
             away: AtomicBool::new(false),
         });
         self.workers().push(Watched { worker: Arc::clone(&worker), beats: 0, silent: 0 });
+        WORKER.set(Some(Arc::clone(&worker)));
         let heart = Heart { worker: Arc::clone(&worker), supervisor: Arc::clone(self) };
         // state that the panic may have left inconsistent is not used again: the program ends
         let done = catch_unwind(AssertUnwindSafe(|| work(&heart)));
+        WORKER.set(None);
         self.workers().retain(|watched| !Arc::ptr_eq(&watched.worker, &worker));
         match &done {
             Err(panic) => self.fail(format!("the thread {name} panicked: {}", words(panic.as_ref()))),
@@ -232,22 +240,32 @@ impl Supervisor {
     }
 }
 
+impl Worker {
+    fn beat(&self) {
+        self.beats.fetch_add(1, Ordering::Relaxed);
+        #[cfg(any(test, feature = "fault-injection"))]
+        injection::point(&self.name);
+    }
+
+    fn away<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.away.store(true, Ordering::Relaxed);
+        let done = work();
+        self.away.store(false, Ordering::Relaxed);
+        self.beat();
+        done
+    }
+}
+
 impl Heart {
     /// It moves.
     pub(crate) fn beat(&self) {
-        self.worker.beats.fetch_add(1, Ordering::Relaxed);
-        #[cfg(any(test, feature = "fault-injection"))]
-        injection::point(&self.worker.name);
+        self.worker.beat();
     }
 
     /// Does what may wait for a disk, however long that takes: the silence meanwhile is no fault.
     /// Only for threads for which nobody waits that must go on.
     pub(crate) fn away<T>(&self, work: impl FnOnce() -> T) -> T {
-        self.worker.away.store(true, Ordering::Relaxed);
-        let done = work();
-        self.worker.away.store(false, Ordering::Relaxed);
-        self.beat();
-        done
+        self.worker.away(work)
     }
 
     /// Beats for as long as the thread's runtime turns.
@@ -279,6 +297,16 @@ impl Heart {
     /// Whoever watches it.
     pub(crate) fn supervisor(&self) -> &Supervisor {
         &self.supervisor
+    }
+}
+
+/// Does on any thread what ends by itself, by a limit of its own that is longer than a thread may
+/// be silent: the silence meanwhile is no fault.
+pub(crate) fn limited<T>(work: impl FnOnce() -> T) -> T {
+    let worker = WORKER.with_borrow(Option::clone);
+    match worker {
+        Some(worker) => worker.away(work),
+        None => work(),
     }
 }
 

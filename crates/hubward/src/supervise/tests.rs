@@ -165,12 +165,23 @@ fn a_fault_on_order_comes_once() {
 /// Whoever waits for a disk may wait; when it is back, its silence counts again.
 #[test]
 fn a_worker_that_is_away_does_not_hang() {
+    away(|heart, wait| heart.away(wait));
+}
+
+/// So may whoever waits for a program that is stopped when its time is over, without knowing the
+/// heart.
+#[test]
+fn a_worker_that_waits_for_a_limited_time_does_not_hang() {
+    away(|_, wait| limited(wait));
+}
+
+fn away(waits: fn(&Heart, &mut dyn FnMut())) {
     let supervisor = Supervisor::new();
     let (ready, told) = channel();
     let (order, orders) = channel::<()>();
     let thread = supervisor
         .spawn("leases", move |heart| {
-            heart.away(|| {
+            waits(heart, &mut || {
                 ready.send(()).unwrap();
                 orders.recv().unwrap();
             });
