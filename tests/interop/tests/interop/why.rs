@@ -1,4 +1,4 @@
-//! Issue 3, done when 5: what `why` says of real peers that are configured wrongly: the sentence,
+//! What `why` says of real peers that are configured wrongly: the sentence,
 //! what differs, and the lines of the configuration by number. Two engines in one process produce
 //! the other causes (`crates/hubward/src/why`), SHA-256 check values of 96 bits among them:
 //! strongSwan can make those in the kernel alone.
