@@ -241,6 +241,7 @@ pub(super) fn snapshot(config: &str, interfaces: Vec<InterfaceView>) -> Snapshot
         isakmp: Vec::new(),
         flows: Vec::new(),
         peers: BTreeMap::new(),
+        histories: std::sync::Arc::default(),
         in_use: BTreeSet::new(),
         hits: BTreeMap::new(),
         filtered: BTreeMap::new(),
@@ -361,6 +362,7 @@ pub(super) fn new_hub() -> Snapshot {
             path,
             peer,
             before: Traffic::default(),
+            pulse: None,
             pairs: vec![pair(id, peer, path, &service(sequence), selector, spis, counts)],
         });
     };

@@ -6,6 +6,7 @@ pub(crate) mod guard;
 pub(crate) mod rights;
 mod running;
 
+use crate::views::pulse;
 use crate::base::files::folder;
 use crate::base::inbox::Inbox;
 use crate::base::message::{End, Request};
@@ -80,6 +81,11 @@ fn bring_up(
         None => workers(&supervisor, &shared, &isakmp, &inbox)?,
     };
     gateway.engine.watch();
+    let looked_at = Arc::clone(&views);
+    supervisor.spawn("pulse", move |heart| loop {
+        heart.sleep(pulse::EVERY);
+        looked_at.look();
+    })?;
     let desk = Desk { views, gateway: Arc::clone(&inbox) };
     crate::ssh::start(
         &supervisor,
