@@ -20,6 +20,8 @@ pub enum Token {
 pub enum Kind {
     /// One word.
     Word,
+    /// The name of a host. What could only be a misspelled address is none.
+    Host,
     /// The rest of the line.
     Line,
     /// A decimal number in a range.
@@ -56,6 +58,11 @@ impl Token {
                 (begins && !word.is_empty()).then_some(Fit::Begins)
             }
             Self::Argument(Kind::Word, _) => Some(Fit::Word),
+            Self::Argument(Kind::Host, _) => {
+                // no domain at the top is a number
+                let top = word.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
+                top.contains(|c: char| !c.is_ascii_digit()).then_some(Fit::Word)
+            }
             Self::Argument(Kind::Line, _) => Some(Fit::Line),
             Self::Argument(Kind::Number(low, high), _) => {
                 let number: u64 = word.parse().ok()?;
@@ -83,7 +90,7 @@ impl Token {
     pub fn shown(&self) -> String {
         match self {
             Self::Keyword(keyword) => (*keyword).to_string(),
-            Self::Argument(Kind::Word, _) => "WORD".into(),
+            Self::Argument(Kind::Word | Kind::Host, _) => "WORD".into(),
             Self::Argument(Kind::Line, _) => "LINE".into(),
             Self::Argument(Kind::Number(low, high), _) => format!("<{low}-{high}>"),
             Self::Argument(Kind::Address, _) => "A.B.C.D".into(),
@@ -327,6 +334,7 @@ fn token(symbol: &'static str) -> Token {
     let Some((kind, name)) = inner.split_once(':') else { return Token::Argument(Kind::Word, inner) };
     let kind = match kind {
         "A.B.C.D" => Kind::Address,
+        "HOST" => Kind::Host,
         "A.B.C.D/nn" => Kind::Prefix,
         "LINE" => Kind::Line,
         "/nn" => Kind::PrefixLength,

@@ -9,8 +9,8 @@
 //! A word stands for itself; `[a|b]` is optional, `{a|b}` a choice, a trailing `...` means "any
 //! number of times". Arguments: `<name>` is one word, `<1-10000:name>` a number, `<A.B.C.D:name>`
 //! an address or mask, `<A.B.C.D/nn:name>` a network, `</nn:name>` the length of a prefix (`/24`),
-//! `<LINE:name>` the rest of the line, `<IF:name>` an interface, `<UNIT:name>`
-//! its number if that is separate.
+//! `<HOST:name>` the name of a host, `<LINE:name>` the rest of the line, `<IF:name>` an interface,
+//! `<UNIT:name>` its number if that is separate.
 
 /// A word of a line and its position.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -75,7 +75,7 @@ fn word(token: &Token, number: usize) -> String {
             format!("{}:{:02}", number / 60 % 24, number % 60)
         }
         Token::Argument(Kind::Word, "hash") => format!("{number:032X}"),
-        Token::Argument(Kind::Word, name) => format!("{name}{number}"),
+        Token::Argument(Kind::Word | Kind::Host, name) => format!("{name}{number}"),
     }
 }
 

@@ -276,6 +276,39 @@ fn a_route_to_an_address_of_a_network_is_refused_as_ios_does() {
     }
 }
 
+/// What could only be an address is no name of a host.
+#[test]
+fn a_misspelt_address_is_no_name() {
+    let text = "crypto map CM 10 ipsec-isakmp\n";
+    let of = |opener: &str, line: &str| typed(text, opener, line);
+    for wrong in ["203.0.113.300", "203.0.113", "203.0.113.7.9", "2030113"] {
+        let entry = of("crypto map CM 10 ipsec-isakmp", &format!("set peer {wrong}"));
+        assert_eq!(entry, Err(format!("^{wrong}")), "{wrong}");
+        let key = of("", &format!("crypto isakmp key SECRET hostname {wrong}"));
+        assert_eq!(key, Err(format!("^{wrong}")), "{wrong}");
+    }
+    assert!(of("crypto map CM 10 ipsec-isakmp", "set peer branch7.example.org").is_ok());
+    assert!(of("", "crypto isakmp key SECRET hostname 7branch.example.org").is_ok());
+}
+
+#[test]
+fn a_route_by_the_router_itself_is_refused_as_ios_does() {
+    for (hop, is_taken) in [
+        ("10.1.1.1", false),
+        ("FastEthernet0/0 10.1.1.1", false),
+        ("10.1.1.9", true),
+        ("FastEthernet0/0 10.1.1.9", true),
+        ("10.1.1.9 200 name 10.1.1.1", true),
+    ] {
+        let line = format!("ip route 10.88.0.0 255.255.0.0 {hop}");
+        let refused = typed(LANS, "", &line).err();
+        let says = "% Invalid next hop address (it's this router)";
+        assert_eq!(refused.as_deref(), (!is_taken).then_some(says), "{line}");
+        let told = parse(&format!("{LANS}{line}\n")).diagnostics;
+        assert_eq!(told.iter().any(|one| one.message.contains("itself")), !is_taken, "{line}: {told:?}");
+    }
+}
+
 /// What is meant for a mode, with a slip, is no global command that takes any words.
 #[test]
 fn a_slip_leaves_no_mode() {

@@ -179,7 +179,8 @@ fn type_in(text: &str) -> Result<(), Failed> {
                 is_log && typed == whole && under.is_some_and(|under| under.class != Class::Implemented)
             };
             // a page shows several routers, and one refuses what another has
-            if why.contains(" overlaps with ") || why.contains("similar static entry") {
+            let of_another = [" overlaps with ", "similar static entry", "(it's this router)"];
+            if of_another.iter().any(|words| why.contains(words)) {
                 refused.insert(index);
                 continue;
             }

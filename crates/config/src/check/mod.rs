@@ -18,7 +18,7 @@ mod wildcards;
 
 pub use lost::{emptied, lost};
 pub use names::{Reference, references};
-pub(crate) use networks::overlap;
+pub(crate) use networks::{bearer_of, overlap};
 pub(crate) use published::similar;
 pub(crate) use spelling::corrected;
 

@@ -19,6 +19,15 @@ pub(super) fn routes(config: &Config, found: &mut Vec<Diagnostic>) {
     let bearer = config.interfaces.iter().find(|interface| interface.crypto_map.is_some());
     for (route, place) in config.routes.iter().zip(0_usize..) {
         let Some(hop) = route.next_hop else { continue };
+        if let Some(interface) = bearer_of(config, hop.into()) {
+            let message = format!(
+                "next hop {hop} is the address of {} itself; the route stays inactive",
+                interface.name
+            );
+            let remedy = "name the router that is next on the way";
+            say(found, Severity::Warning, Code::OffLink, route.line, message, remedy);
+            continue;
+        }
         let reached = connected.around(hop.into()).next().is_some()
             || routed.around(hop.into()).any(|(_, other)| *other != place);
         // the next hop may be in the network that an interface with DHCP gets
@@ -50,6 +59,12 @@ pub(crate) fn overlap(config: &Config, interface: &Interface) -> Option<String> 
     let mut pairs = others.flat_map(|(theirs, other)| own.iter().map(move |net| (*net, theirs, other)));
     let (net, _, other) = pairs.find(|(net, theirs, _)| meet(range(*net), range(*theirs)))?;
     Some(format!("{} overlaps with {}", net.network(), other.name))
+}
+
+/// The interface that is up and has an address.
+pub(crate) fn bearer_of(config: &Config, address: IpAddr) -> Option<&Interface> {
+    let mut up = nets(config).filter(|(_, interface)| !interface.shutdown);
+    up.find_map(|(net, interface)| (net.addr() == address).then_some(interface))
 }
 
 /// Interfaces of which one has a network of another: a router refuses the second one's address.

@@ -19,7 +19,7 @@ pub(super) const ROWS: &[Row] = &[
         crypto_map,
     ),
     fold(In::Global, "crypto dynamic-map <name>", "<1-65535:sequence>", dynamic_map),
-    fold(In::CryptoMap, "set peer", "{<A.B.C.D:peer>|<host>} = [dynamic] [default]", set_peer),
+    fold(In::CryptoMap, "set peer", "{<A.B.C.D:peer>|<HOST:host>} = [dynamic] [default]", set_peer),
     fate(In::DynamicMap, "set peer", Fate::Unsupported("a dynamic entry accepts any peer")),
     fold(In::CryptoMap, "set transform-set", "= <set>...", transform_sets).also(BOTH),
     fold(In::CryptoMap, "set isakmp-profile = <profile>", "", profile).also(BOTH),

@@ -22,7 +22,7 @@ pub(super) const ROWS: &[Row] = &[
     fold(
         In::Global,
         "crypto isakmp key",
-        "[0|6] <key> {address {ipv6 <LINE:peer-ipv6>|<A.B.C.D:peer> [<A.B.C.D:mask>]}|hostname <host>|ipv6 <LINE:peer-ipv6>} = [no-xauth]",
+        "[0|6] <key> {address {ipv6 <LINE:peer-ipv6>|<A.B.C.D:peer> [<A.B.C.D:mask>]}|hostname <HOST:host>|ipv6 <LINE:peer-ipv6>} = [no-xauth]",
         key,
     ),
     fold(In::Global, "crypto isakmp keepalive", KEEPALIVE, keepalive),

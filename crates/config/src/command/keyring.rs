@@ -13,7 +13,7 @@ pub(super) const ROWS: &[Row] = &[
     fold(
         In::Keyring,
         "pre-shared-key",
-        "{address {ipv6 <LINE:peer-ipv6>|<A.B.C.D:peer> [<A.B.C.D:mask>] = key [0|6] <key>}|hostname <host> = key [0|6] <key>|ipv6 <LINE:peer-ipv6>}",
+        "{address {ipv6 <LINE:peer-ipv6>|<A.B.C.D:peer> [<A.B.C.D:mask>] = key [0|6] <key>}|hostname <HOST:host> = key [0|6] <key>|ipv6 <LINE:peer-ipv6>}",
         pre_shared_key,
     ),
     fate(In::Keyring, "description", Fate::NoOp).also(&[In::Profile, In::CryptoMap, In::DynamicMap]),

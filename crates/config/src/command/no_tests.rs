@@ -67,7 +67,7 @@ fn sample(token: &Token) -> String {
         Token::Argument(Kind::Prefix, _) => "10.9.0.0/16",
         Token::Argument(Kind::Interface, _) => "Loopback0",
         Token::Argument(Kind::Unit, _) => "0",
-        Token::Argument(Kind::Word | Kind::Line, _) => "zz9",
+        Token::Argument(Kind::Word | Kind::Host | Kind::Line, _) => "zz9",
     };
     text.to_string()
 }

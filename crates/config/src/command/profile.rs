@@ -14,7 +14,7 @@ pub(super) const ROWS: &[Row] = &[
     fold(
         In::Profile,
         "match identity",
-        "{group <group>|address {ipv6 <LINE:peer-ipv6>|<A.B.C.D:address> [<A.B.C.D:mask>] [<vrf>]}|host {domain <host-domain>|<host>}|user {domain <user-domain>|fqdn <user>|<user>}}",
+        "{group <group>|address {ipv6 <LINE:peer-ipv6>|<A.B.C.D:address> [<A.B.C.D:mask>] [<vrf>]}|host {domain <host-domain>|<HOST:host>}|user {domain <user-domain>|fqdn <user>|<user>}}",
         match_identity,
     ),
     fate(In::Profile, "match certificate", Fate::Unsupported("certificates are not implemented")),

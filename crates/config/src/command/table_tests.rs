@@ -14,7 +14,7 @@ fn sample(token: &Token) -> String {
         Token::Argument(Kind::Interface, _) => "Loopback".into(),
         Token::Argument(Kind::Unit, _) => "0/0".into(),
         Token::Argument(Kind::Prefix, _) => "10.9.0.0/16".into(),
-        Token::Argument(Kind::Word | Kind::Line, _) => "zz9".into(),
+        Token::Argument(Kind::Word | Kind::Host | Kind::Line, _) => "zz9".into(),
     }
 }
 
@@ -50,7 +50,7 @@ fn every_form_is_well_made() {
                 matches!((low.parse::<u64>(), high.parse::<u64>()), (Ok(low), Ok(high)) if low <= high)
             });
             assert!(
-                is_range || ["A.B.C.D", "A.B.C.D/nn", "/nn", "LINE", "IF", "UNIT"].contains(&kind),
+                is_range || ["A.B.C.D", "A.B.C.D/nn", "/nn", "HOST", "LINE", "IF", "UNIT"].contains(&kind),
                 "{text}: {kind}"
             );
         }

@@ -1,8 +1,8 @@
 //! Lines that are right, and that IOS refuses for what the configuration has already: addresses of
-//! one network on two interfaces, translations of one address to two hosts.
+//! one network on two interfaces, routes to the router itself, translations of one address to two hosts.
 
 use super::position::{chain, joined};
-use crate::check::{overlap, similar};
+use crate::check::{bearer_of, overlap, similar};
 use crate::command::Mode;
 use crate::model::{Config, NatRule};
 use crate::parse::{Trace, read};
@@ -25,7 +25,13 @@ pub(super) fn refused(trace: &Trace, traces: &[Trace], config: &Config, old: &[&
         // in a file, the network that the address is in is routed
         let mut numbers = spelled.split_whitespace().skip(2).map(|word| word.parse::<Ipv4Addr>().ok());
         let (prefix, mask) = (numbers.next()??, numbers.next()??);
-        return (u32::from(prefix) & !u32::from(mask) != 0).then(|| "Inconsistent address and mask".into());
+        if u32::from(prefix) & !u32::from(mask) != 0 {
+            return Some("Inconsistent address and mask".into());
+        }
+        // an interface may be named first
+        let hop = numbers.take(2).flatten().next()?;
+        let own = bearer_of(config, hop.into()).is_some();
+        return own.then(|| "Invalid next hop address (it's this router)".into());
     }
     if begins("ip nat inside source static") {
         // what is there already is no second one, whatever is said of it besides

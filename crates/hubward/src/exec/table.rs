@@ -161,7 +161,7 @@ pub(crate) const ROWS: &[Row] = &[
     show("show version", 1, show_system::version),
     show("why [<who>]", 1, show_failures::why),
     show(
-        "why packet <A.B.C.D:source> <A.B.C.D:destination> [{tcp|udp} [<0-65535:port>] [from <0-65535:source-port>] [established]|icmp|esp|protocol <0-255:protocol>]",
+        "why packet <A.B.C.D:source> <A.B.C.D:destination> [{tcp|udp} [<port>] [from <source-port>] [established]|icmp [<icmp-type> [<0-255:icmp-code>]]|esp|protocol <0-255:protocol>] [input <IF:interface> [<UNIT:unit>]|length <20-65535:packet-length>]...",
         1,
         why_packet::packet,
     ),
@@ -328,7 +328,7 @@ mod tests {
         assert_eq!(of_packets("10.1.1.1 "), [("A.B.C.D".to_owned(), "Destination address")]);
         let udp: Vec<_> =
             of_packets("10.1.1.1 10.1.1.2 udp 53 ").into_iter().map(|(token, _)| token).collect();
-        assert_eq!(udp, ["established", "from", "<cr>"]);
+        assert_eq!(udp, ["established", "from", "input", "length", "<cr>"]);
         assert_eq!(of_packets("10.1.1.1 10.1.1.2 udp 53 from ")[0].1, "Port of the source");
     }
 }

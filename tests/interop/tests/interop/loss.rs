@@ -67,7 +67,9 @@ const TRIES: usize = 5;
 fn strongswan(lab: &Lab) -> Result<()> {
     let net = Reference::build(lab, Client::Direct)?;
     net.address_spoke()?;
-    let conf = Branch::build(&net.spoke, CONNECTIONS)?;
+    // a tunnel without traffic would end where three probes for dead peers in a row are lost, or
+    // their answers
+    let conf = edit(&Branch::build(&net.spoke, CONNECTIONS)?, "dpd_delay = 10s", "dpd_delay = 0s")?;
     let _hub = Hubward::start(lab, "hub", &net.hub, &hub_cfg()?)?;
     let spoke = Charon::start_patient(lab, "spoke", &net.spoke, Build::Machine, &conf)?;
     let loss = Loss::of_ike(&net.inet, "to-hub", PERCENT)?;

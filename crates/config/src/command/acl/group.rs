@@ -25,7 +25,7 @@ pub(crate) const ROWS: &[Row] = &[
     fold(In::Global, "object-group service <name>", "", service),
     fate(In::NetworkGroup, "description", Fate::NoOp),
     fold(In::NetworkGroup, "any", "", any),
-    fold(In::NetworkGroup, "host", "{<A.B.C.D:address>|<host>}", host),
+    fold(In::NetworkGroup, "host", "{<A.B.C.D:address>|<HOST:host>}", host),
     fold(In::NetworkGroup, "range", "<A.B.C.D:low> <A.B.C.D:high>", range),
     fold(In::NetworkGroup, "group-object <name>", "", network_inner),
     fold(In::NetworkGroup, "<A.B.C.D:address>", "{<A.B.C.D:mask>|<length>}", subnet),
@@ -103,12 +103,9 @@ fn any(fold: &mut Fold<'_>, _: &Given<'_>) -> Result<(), Problem> {
 }
 
 fn host(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
-    let name = given.word("host").filter(|name| name.starts_with(|first: char| first.is_ascii_alphabetic()));
     let object = match given.address("address") {
         Some(address) => NetworkObject::Net(Ipv4Net::from(address)),
-        None => {
-            NetworkObject::Name(name.ok_or_else(|| given.problem("host", "an address or a name"))?.into())
-        }
+        None => NetworkObject::Name(given.string("host").unwrap_or_default()),
     };
     put_network(fold, object);
     Ok(())

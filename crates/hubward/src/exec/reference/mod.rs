@@ -19,8 +19,8 @@ if it differs from them.
 
 A word stands for itself and may be abbreviated as long as it is unambiguous. `[a|b]` is optional, `{a|b}` is a choice, and
 whatever is followed by `...` may be repeated. `<name>` is one word, `<1-100:name>` a number, `<A.B.C.D:name>` an address or a
-mask, `</nn:name>` the length of a prefix, `<LINE:name>` the rest of the line. Keywords are not case-sensitive. In the shell, `?`
-lists what may come next and Tab completes a word.
+mask, `</nn:name>` the length of a prefix, `<HOST:name>` the name of a host, `<LINE:name>` the rest of the line. Keywords are not
+case-sensitive. In the shell, `?` lists what may come next and Tab completes a word.
 ";
 
 const EXEC: &str = "\

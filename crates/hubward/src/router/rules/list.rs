@@ -6,7 +6,7 @@ use super::counter;
 use super::packets::{Match, Side, Unknown, of_line};
 use super::text;
 use crate::guard::ranges;
-use hubward_config::model::{Acl, AclKind, AclLine, AclLog, AclRule, Config, Moment};
+use hubward_config::model::{Acl, AclEntry, AclKind, AclLine, AclLog, AclRule, Config, Moment};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a chain does with packets.
@@ -303,6 +303,16 @@ impl<'c> Lists<'c> {
 pub(crate) fn reflexive_set(name: &str) -> String {
     let hash = name.bytes().fold(0_u64, |hash, byte| hash.wrapping_mul(257).wrapping_add(byte.into()));
     format!("reflexive_{hash:x}")
+}
+
+/// Whether a list by which packets are chosen drops what reaches an entry, because not everything that
+/// the entry asks is known.
+pub(crate) fn is_closed(config: &Config, entry: &AclEntry, moment: Moment) -> bool {
+    match &entry.what {
+        AclLine::Remark(_) | AclLine::Evaluate(_) => false,
+        AclLine::Rule(rule) => of_line(config, rule, moment, Unknown::Closed).is_none(),
+        AclLine::Dynamic(_) | AclLine::Unread { .. } => true,
+    }
 }
 
 /// What becomes of packets that a line may concern of which not everything is known: a filter lets

@@ -42,7 +42,7 @@ mod tunnels;
 use began::Translation;
 use hubward_config::Parsed;
 use list::Lists;
-pub(crate) use list::LoggedLine;
+pub(crate) use list::{LoggedLine, is_closed};
 pub(crate) use nat::is_own_port;
 use one_to_one::Pool;
 pub(crate) use site::Here;

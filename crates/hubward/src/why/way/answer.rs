@@ -21,18 +21,24 @@ const SYN: u8 = 0x02;
 const SYN_ACK: u8 = 0x12;
 
 /// A packet that is asked about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Question {
     pub(crate) source: Ipv4Addr,
     pub(crate) destination: Ipv4Addr,
-    /// IP protocol; ICMP is an echo.
+    /// IP protocol.
     pub(crate) protocol: u8,
+    /// Type and code of ICMP; `None`: an echo.
+    pub(crate) icmp: Option<(u8, u8)>,
     /// `None`: any above the well-known ones.
     pub(crate) source_port: Option<u16>,
     /// `None`: not known.
     pub(crate) destination_port: Option<u16>,
     /// It belongs to a connection that is established already (TCP: ACK instead of SYN).
     pub(crate) established: bool,
+    /// Bytes with the IP header; `None`: not known.
+    pub(crate) length: Option<u16>,
+    /// The interface by which it comes in; `None`: the one to which the route to its source leads.
+    pub(crate) input: Option<String>,
 }
 
 /// One stage of a packet's way.
@@ -145,8 +151,21 @@ pub(super) struct Moving {
     pub(super) destination_port: Option<u16>,
     pub(super) icmp: Option<(u8, u8)>,
     pub(super) flags: Option<u8>,
+    /// Bytes with the IP header.
+    pub(super) length: Option<u16>,
     /// The source is one of several, of a pool.
     pub(super) source_known: bool,
+}
+
+/// What answers a message of ICMP: of those that ask, the reply.
+const fn icmp_answer((kind, code): (u8, u8)) -> (u8, u8) {
+    match kind {
+        8 => (0, 0),
+        13 => (14, 0),
+        15 => (16, 0),
+        17 => (18, 0),
+        _ => (kind, code),
+    }
 }
 
 impl Moving {
@@ -158,12 +177,13 @@ impl Moving {
             protocol: question.protocol,
             source_port: question.source_port.or(has_ports.then_some(EPHEMERAL)),
             destination_port: question.destination_port,
-            icmp: (question.protocol == protocol::ICMP).then_some((8, 0)),
+            icmp: (question.protocol == protocol::ICMP).then_some(question.icmp.unwrap_or((8, 0))),
             flags: (question.protocol == protocol::TCP).then_some(if question.established {
                 0x10
             } else {
                 SYN
             }),
+            length: question.length,
             source_known: true,
         }
     }
@@ -175,8 +195,9 @@ impl Moving {
             destination: self.source,
             source_port: self.destination_port,
             destination_port: self.source_port,
-            icmp: self.icmp.map(|_| (0, 0)),
+            icmp: self.icmp.map(icmp_answer),
             flags: self.flags.map(|_| SYN_ACK),
+            length: None,
             source_known: true,
             ..*self
         }

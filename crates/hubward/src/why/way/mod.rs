@@ -3,6 +3,7 @@
 //! the configuration, the routes and the SAs that are in force; no packet is sent.
 
 mod answer;
+mod lists;
 mod nat;
 mod policy;
 mod route;

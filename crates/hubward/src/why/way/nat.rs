@@ -1,13 +1,12 @@
 //! Which line of `ip nat` translates a packet, by the model.
 
 use super::answer::Moving;
+use super::lists::{Chosen, Said, ask_choosing, choose};
 use super::route::address_of;
 use crate::router::rules::is_own_port;
 use crate::views::snapshot::Snapshot;
-use hubward_config::acl::{Decision, decide, written};
 use hubward_config::model::{
-    Acl, AclLine, Config, DynamicNat, Moment, NatGlobal, NatPool, NatRule, NatSelect, NatTo, RouteMap,
-    RouteMatch, StaticNat, StaticNatPair,
+    Config, DynamicNat, Moment, NatGlobal, NatPool, NatRule, NatSelect, NatTo, StaticNat, StaticNatPair,
 };
 use std::net::Ipv4Addr;
 
@@ -26,95 +25,11 @@ pub(super) struct Outward {
     pub(super) line: Option<u32>,
 }
 
-/// What a list says of a packet, and the words for the line that says it.
-pub(super) struct Said {
-    pub(super) permits: bool,
-    pub(super) says: String,
-    pub(super) line: Option<u32>,
-    /// The reflexive list in which the line opens a way for answers.
-    pub(super) reflects: Option<String>,
-}
-
-/// What a reflexive list knows: who may answer whom.
-#[derive(Clone, Debug)]
-pub(super) struct Opened {
-    /// The list's name.
-    pub(super) list: String,
-    /// The packet, as it was where a line let it pass.
-    pub(super) by: Moving,
-}
-
-impl Opened {
-    /// Whether a packet answers it.
-    fn lets(&self, name: &str, packet: &Moving) -> bool {
-        let of =
-            |one: &Moving| (one.protocol, one.source, one.source_port, one.destination, one.destination_port);
-        self.list == name && of(packet) == of(&self.by.answer())
+impl Outward {
+    /// What may be for a rule, and cannot be decided, is neither translated nor forwarded as it is.
+    fn dropped(said: Said) -> Self {
+        Self { translation: Some(Translation::Dropped), says: said.says, line: said.line }
     }
-}
-
-/// A list that has no lines says nothing: `None`.
-pub(super) fn ask(config: &Config, name: &str, packet: &Moving, moment: Moment) -> Option<Said> {
-    ask_knowing(config, name, packet, moment, &[])
-}
-
-/// The same where packets before have opened the way for their answers.
-pub(super) fn ask_knowing(
-    config: &Config,
-    name: &str,
-    packet: &Moving,
-    moment: Moment,
-    opened: &[Opened],
-) -> Option<Said> {
-    let list = config.acls.iter().find(|list| list.name == name)?;
-    if list.entries.iter().all(|entry| entry.is_remark()) {
-        return None;
-    }
-    let decision = decide(config, list, &packet.packet(moment));
-    let by = match decision {
-        Decision::By(entry, _) | Decision::MayDeny(entry) => Some(entry),
-        Decision::None => None,
-    };
-    // reflexive lists are asked in their places among the lines
-    let before = list.entries.iter().take_while(|entry| by.is_none_or(|by| !std::ptr::eq(*entry, by)));
-    let mut evaluated = before.filter_map(|entry| match &entry.what {
-        AclLine::Evaluate(name) => Some((entry, name)),
-        _ => None,
-    });
-    let first = evaluated.clone().next();
-    if let Some((entry, _)) = evaluated.find(|(_, name)| opened.iter().any(|one| one.lets(name, packet))) {
-        let says = format!("{}, opened by the packet that it answers,", line(list, entry));
-        return Some(Said { permits: true, says, line: Some(entry.line), reflects: None });
-    }
-    let unless = match (first, decision.permits()) {
-        (Some((_, name)), false) => format!(", unless {name} knows it as an answer,"),
-        _ => String::new(),
-    };
-    Some(match decision {
-        Decision::By(entry, permits) => Said {
-            permits,
-            says: line(list, entry) + &unless,
-            line: Some(entry.line),
-            reflects: entry.rule().and_then(|rule| rule.reflect.as_ref()).map(|(name, _)| name.clone()),
-        },
-        Decision::MayDeny(entry) => Said {
-            permits: false,
-            says: format!("{}, which may mean it{unless}", line(list, entry)),
-            line: Some(entry.line),
-            reflects: None,
-        },
-        Decision::None => Said {
-            permits: false,
-            says: format!("access list {name}: no line permits it{unless}"),
-            line: Some(list.line),
-            reflects: None,
-        },
-    })
-}
-
-fn line(list: &Acl, entry: &hubward_config::model::AclEntry) -> String {
-    let number = entry.sequence.map(|number| format!(" line {number}")).unwrap_or_default();
-    format!("access list {}{number}, `{}`", list.name, written(entry, list.kind))
 }
 
 /// The rule that translates what leaves by `out`.
@@ -140,6 +55,7 @@ pub(super) fn outward(snapshot: &Snapshot, packet: &Moving, out: &str, moment: M
                     line: Some(rule.line),
                 };
             }
+            Some(said) if said.closed => return Outward::dropped(said),
             Some(said) => passed = passed.or(Some(said)),
             None => {}
         }
@@ -148,7 +64,7 @@ pub(super) fn outward(snapshot: &Snapshot, packet: &Moving, out: &str, moment: M
         Some(said) => {
             Outward { translation: None, says: format!("not translated: {}", said.says), line: said.line }
         }
-        None => Outward { translation: None, says: "not translated: no rule means it".into(), line: None },
+        None => Outward { translation: None, says: "not translated: no rule matches it".into(), line: None },
     }
 }
 
@@ -179,10 +95,14 @@ fn of_static(
         }
         _ => return None,
     };
-    if let Some(map) = &rule.route_map
-        && !by_route_map(&snapshot.parsed.config, map, packet, out, moment).is_some_and(|said| said.permits)
-    {
-        return None;
+    if let Some(map) = &rule.route_map {
+        let said = by_route_map(&snapshot.parsed.config, map, packet, out, moment)?;
+        if said.closed {
+            return Some(Outward::dropped(said));
+        }
+        if !said.permits {
+            return None;
+        }
     }
     Some(Outward {
         translation: Some(Translation::To { source: Some(source), port, known: true }),
@@ -282,56 +202,23 @@ fn by_static(snapshot: &Snapshot, packet: &Moving) -> Option<(Ipv4Addr, Option<u
 
 fn selects(config: &Config, which: &NatSelect, packet: &Moving, out: &str, moment: Moment) -> Option<Said> {
     match which {
-        NatSelect::List(name) => ask(config, name, packet, moment),
+        NatSelect::List(name) => ask_choosing(config, name, packet, moment),
         NatSelect::RouteMap(name) => by_route_map(config, name, packet, out, moment),
     }
 }
 
 /// What a route map says of a packet that leaves by `out`.
 fn by_route_map(config: &Config, name: &str, packet: &Moving, out: &str, moment: Moment) -> Option<Said> {
-    let map: &RouteMap = config.route_maps.iter().find(|map| map.name == name)?;
-    let mut refused: Option<Said> = None;
-    for entry in &map.entries {
-        let of_map = format!("route map {name} {}", entry.sequence);
-        let mut of_lists: Option<Said> = None;
-        let mut has_lists = false;
-        let mut others = true;
-        for one in &entry.matches {
-            match one {
-                RouteMatch::Address(names) => {
-                    has_lists = true;
-                    for said in names.iter().filter_map(|name| ask(config, name, packet, moment)) {
-                        if !of_lists.as_ref().is_some_and(|said| said.permits) {
-                            of_lists = Some(said);
-                        }
-                    }
-                }
-                RouteMatch::Interface(names) => others &= names.iter().any(|name| name == out),
-                RouteMatch::Length(..) | RouteMatch::NextHop(_) | RouteMatch::Other(_) => others = false,
-            }
+    let map = config.route_maps.iter().find(|map| map.name == name)?;
+    Some(match choose(config, map, packet, Some(out), moment) {
+        Chosen::By(entry, says) => Said { permits: entry.permit, ..Said::no(says, Some(entry.line)) },
+        Chosen::Closed(said) => said,
+        Chosen::Nothing { refused, unless } => {
+            let said =
+                refused.unwrap_or_else(|| Said::no(format!("route map {name}: no entry matches it"), None));
+            Said { says: said.says + &unless, ..said }
         }
-        let permits = of_lists.as_ref().is_some_and(|said| said.permits);
-        if others && (!has_lists || permits) {
-            let by = of_lists.map(|said| format!(", {}", said.says)).unwrap_or_default();
-            return Some(Said {
-                permits: entry.permit,
-                says: format!("{of_map}{by}"),
-                line: Some(entry.line),
-                reflects: None,
-            });
-        }
-        refused = refused.or(of_lists.map(|said| {
-            let more = if said.permits { " permits it, but another condition does not hold" } else { "" };
-            Said { permits: false, says: format!("{of_map}, {}{more}", said.says), ..said }
-        }));
-    }
-    let end = || Said {
-        permits: false,
-        says: format!("route map {name}: no entry means it"),
-        line: None,
-        reflects: None,
-    };
-    Some(refused.unwrap_or_else(end))
+    })
 }
 
 /// The address that a host has of a pool, or gets when it asks for one.

@@ -1,11 +1,11 @@
 //! Policy routing of a packet, by the model: which entry of a route map decides, and where that leads.
 
 use super::answer::Moving;
-use super::nat::ask;
+use super::lists::{Chosen, choose};
 use super::route::{Leads, is_own, leads};
 use crate::machine::view::InterfaceView;
 use crate::views::snapshot::Snapshot;
-use hubward_config::model::{Config, InterfaceKind, Moment, RouteMap, RouteMapEntry, RouteMatch};
+use hubward_config::model::{InterfaceKind, Moment};
 use hubward_config::policy_routing::{NULL, Way, ways};
 use ipnet::IpNet;
 use std::net::Ipv4Addr;
@@ -35,10 +35,16 @@ pub(super) fn decide(snapshot: &Snapshot, name: &str, packet: &Moving, moment: M
     let Some(map) = config.route_maps.iter().find(|map| map.name == name) else {
         return routes(format!("route map {name} does not exist: the routes decide"), None);
     };
-    let Some((entry, by)) = deciding(config, map, packet, moment) else {
-        return routes(format!("no entry of route map {name} means it: the routes decide"), None);
+    let (entry, of) = match choose(config, map, packet, None, moment) {
+        Chosen::By(entry, of) => (entry, of),
+        Chosen::Closed(said) => {
+            return Decided { way: Decision::Dropped, says: said.says, line: said.line };
+        }
+        Chosen::Nothing { unless, .. } => {
+            let says = format!("no entry of route map {name} matches it: the routes decide{unless}");
+            return routes(says, None);
+        }
     };
-    let of = format!("route map {name} {}{by}", entry.sequence);
     let line = Some(entry.line);
     if !entry.permit {
         return routes(format!("{of}, denies it: the routes decide"), line);
@@ -79,34 +85,6 @@ pub(super) fn decide(snapshot: &Snapshot, name: &str, packet: &Moving, moment: M
         }
     }
     routes(format!("{of}: none of its ways is there, and the routes decide"), line)
-}
-
-/// The first entry that means a packet, and the words for the line of its list.
-fn deciding<'c>(
-    config: &Config,
-    map: &'c RouteMap,
-    packet: &Moving,
-    moment: Moment,
-) -> Option<(&'c RouteMapEntry, String)> {
-    map.entries.iter().find_map(|entry| {
-        let mut by = String::new();
-        let mut lists = entry.matches.iter().filter_map(|one| match one {
-            RouteMatch::Address(names) => Some(names),
-            _ => None,
-        });
-        let permitted = |names: &Vec<String>| {
-            let said = names.iter().filter_map(|name| ask(config, name, packet, moment));
-            said.into_iter().find(|said| said.permits)
-        };
-        // how long a packet is that nobody has sent is not known
-        let others = entry.matches.iter().all(|one| matches!(one, RouteMatch::Address(_)));
-        let all = lists.all(|names| {
-            let said = permitted(names);
-            by.extend(said.iter().map(|said| format!(", {}", said.says)));
-            said.is_some()
-        });
-        (others && all).then_some((entry, by))
-    })
 }
 
 /// Whether a route leads to an address besides the default route.

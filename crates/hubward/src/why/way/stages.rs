@@ -1,7 +1,8 @@
 //! The stages of a packet's way, in the order in which this router does them.
 
 use super::answer::{End, Journey, Moving, Name, Question, Stage, Way, protocol};
-use super::nat::{self, Opened, Translation, ask, ask_knowing};
+use super::lists::{Known, Opened, ask, ask_choosing, ask_knowing};
+use super::nat::{self, Translation};
 use super::policy::{self, Decided, Decision};
 use super::route::{Leads, is_own, leads, told};
 use crate::base::date::Date;
@@ -36,11 +37,11 @@ pub(crate) fn journey(snapshot: &Snapshot, inner_again: bool, question: &Questio
         inner_again,
     };
     let came = Moving::of(question);
-    let (there, left, opened) = look.way(came.clone(), None);
+    let (there, left, opened) = look.way(came.clone(), question.input.as_deref(), None);
     let arrives = matches!(there.end, End::Leaves { .. } | End::Protected { .. });
     let back = arrives.then(|| {
         let answer = left.answer();
-        look.way(answer, Some(&Connection { came, left, opened })).0
+        look.way(answer, None, Some(&Connection { came, left, opened })).0
     });
     Journey { there, back }
 }
@@ -87,11 +88,21 @@ impl Stages {
 }
 
 impl<'s> Look<'s> {
-    /// The way of a packet; `of`: it answers this connection.
-    fn way(&self, mut packet: Moving, of: Option<&Connection>) -> (Way, Moving, Vec<Opened>) {
+    /// The way of a packet that comes in by the interface `input`, or where its source is; `of`: it
+    /// answers this connection.
+    fn way(
+        &self,
+        mut packet: Moving,
+        input: Option<&str>,
+        of: Option<&Connection>,
+    ) -> (Way, Moving, Vec<Opened>) {
         let opened = of.map(|connection| connection.opened.clone()).unwrap_or_default();
         let mut stages = Stages { opened, ..Stages::default() };
-        let end = self.pass(&mut packet, of, &mut stages).unwrap_or_else(|| End::Dropped {
+        let arrival = match input {
+            Some(name) => self.arrival_by(name, &packet, &mut stages),
+            None => self.arrival(&packet, &mut stages),
+        };
+        let end = self.pass(&mut packet, &arrival, of, &mut stages).unwrap_or_else(|| End::Dropped {
             at: stages.found.last().map_or(Name::Arrival, |stage| stage.stage),
         });
         let way = Way {
@@ -107,15 +118,20 @@ impl<'s> Look<'s> {
     }
 
     /// `None`: the last stage drops it.
-    fn pass(&self, packet: &mut Moving, of: Option<&Connection>, stages: &mut Stages) -> Option<End> {
-        let arrival = self.arrival(packet, stages);
+    fn pass(
+        &self,
+        packet: &mut Moving,
+        arrival: &Arrival<'s>,
+        of: Option<&Connection>,
+        stages: &mut Stages,
+    ) -> Option<End> {
         let coming = arrival.interface.is_some_and(|one| one.nat == Some(NatSide::Outside));
         if !arrival.own {
-            self.input(packet, &arrival, (coming, of), stages)?;
+            self.input(packet, arrival, (coming, of), stages)?;
         }
         let inside = arrival.interface.is_some_and(|one| one.nat == Some(NatSide::Inside));
         self.coming(packet, coming, of, stages);
-        let interface = match self.by_policy(packet, &arrival, stages)? {
+        let interface = match self.by_policy(packet, arrival, stages)? {
             Some(interface) => Some(interface),
             None => {
                 let (interface, says, line) = match self.route(packet, stages)? {
@@ -132,7 +148,7 @@ impl<'s> Look<'s> {
         if !arrival.own {
             self.going(packet, (inside, goes_outside), &by, of, stages)?;
         }
-        self.output(packet, &came, &arrival, interface, by, stages)
+        self.output(packet, &came, arrival, interface, by, stages)
     }
 
     /// Where a packet with this source comes in.
@@ -166,6 +182,15 @@ impl<'s> Look<'s> {
         let tunnel = tunnel.filter(|_| interface.is_some_and(|one| one.crypto_map.is_some()));
         let by = interface.map_or(name, |one| one.name.as_str());
         stages.add(Name::Arrival, format!("by {by} ({})", told(route)), interface.map(|one| one.line), true);
+        Arrival { interface, own: false, tunnel }
+    }
+
+    /// Where a packet is said to come in, whatever its source.
+    fn arrival_by(&self, name: &str, packet: &Moving, stages: &mut Stages) -> Arrival<'s> {
+        let interface = self.config.interfaces.iter().find(|one| one.name == name);
+        let bears = interface.is_some_and(|one| one.crypto_map.is_some());
+        let tunnel = self.tunnel(&packet.answer()).filter(|_| bears);
+        stages.add(Name::Arrival, format!("by {name}, as asked"), interface.map(|one| one.line), true);
         Arrival { interface, own: false, tunnel }
     }
 
@@ -297,7 +322,8 @@ impl<'s> Look<'s> {
             stages.add(Name::SourceCheck, says, None, true);
             return Some(());
         }
-        let said = check.list.as_ref().and_then(|name| ask(self.config, name, packet, self.moment));
+        let list = check.list.as_ref();
+        let said = list.and_then(|name| ask_choosing(self.config, name, packet, self.moment));
         let excepted = said.is_some_and(|said| said.permits);
         let more = if excepted { ": its list excepts it" } else { ": it does not belong to the interface" };
         stages.add(Name::SourceCheck, format!("{says}{more}"), Some(interface.line), excepted).then_some(())
@@ -320,6 +346,7 @@ impl<'s> Look<'s> {
             destination_port: udp.then_some(4500),
             icmp: None,
             flags: None,
+            length: None,
             source_known: true,
         })
     }
@@ -333,7 +360,8 @@ impl<'s> Look<'s> {
         what: &str,
         stages: &mut Stages,
     ) -> Option<()> {
-        let Some(said) = ask_knowing(self.config, name, packet, self.moment, &stages.opened) else {
+        let known = Known { opened: &stages.opened, entries: &self.snapshot.reflexive };
+        let Some(said) = ask_knowing(self.config, name, packet, self.moment, &known) else {
             stages.add(
                 stage,
                 format!("{what}access list {name} has no lines and permits everything"),
