@@ -402,7 +402,8 @@ fn new_spoke() -> Snapshot {
     let acl = ("100".to_string(), selector);
     spoke.hits = [(acl, 300)].into();
     spoke.lockouts = locked_out();
-    spoke.flows = vec![Flow { service, selector, path, peer: 1001, before, pairs: vec![old, new] }];
+    spoke.flows =
+        vec![Flow { service, selector, path, peer: 1001, before, pulse: None, pairs: vec![old, new] }];
     spoke.peers = peers([(1001, self::before(1529))].into_iter(), &spoke.isakmp, &spoke.flows);
     spoke
 }

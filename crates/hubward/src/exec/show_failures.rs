@@ -7,6 +7,7 @@ use crate::exec::command::{Arguments, Context, Output, shown};
 use crate::exec::layout::Layout;
 use crate::manage::desk::PRIVILEGED;
 use crate::translate;
+use crate::views::pulse::Pulse;
 use crate::views::snapshot::{Flow, Snapshot};
 use crate::why::explanation::Explanation;
 use crate::why::failure::Failure;
@@ -129,14 +130,16 @@ fn summary(snapshot: &Snapshot) -> Option<String> {
     if flows.is_empty() {
         return None;
     }
-    let both = flows.iter().filter_map(|flow| flow.pulse.as_ref());
-    let both = both.filter(|pulse| pulse.inbound.last.is_some() && pulse.outbound.last.is_some()).count();
+    let pulses = || flows.iter().filter_map(|flow| flow.pulse.as_ref());
+    let passes = |pulse: &&Pulse| pulse.inbound.last.is_some() && pulse.outbound.last.is_some();
+    let both = match pulses().next() {
+        Some(_) => format!("; packets have passed in both directions in {}", pulses().filter(passes).count()),
+        None => String::new(),
+    };
     let peers: BTreeSet<_> = flows.iter().map(|flow| flow.peer).collect();
-    Some(format!(
-        "{} up with {}; packets have passed in both directions in {both}.",
-        counted(flows.len(), "tunnel is", "tunnels are"),
-        counted(peers.len(), "peer", "peers")
-    ))
+    let (tunnels, peers) =
+        (counted(flows.len(), "tunnel is", "tunnels are"), counted(peers.len(), "peer", "peers"));
+    Some(format!("{tunnels} up with {peers}{both}."))
 }
 
 fn counted(number: usize, one: &str, many: &str) -> String {

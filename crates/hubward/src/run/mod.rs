@@ -6,7 +6,6 @@ pub(crate) mod guard;
 pub(crate) mod rights;
 mod running;
 
-use crate::views::pulse;
 use crate::base::files::folder;
 use crate::base::inbox::Inbox;
 use crate::base::message::{End, Request};
@@ -22,6 +21,7 @@ use crate::run::arguments::Arguments;
 use crate::run::build::{Built, build};
 use crate::run::rights::{OF_A_GATEWAY, confine};
 use crate::supervise::{self, GATEWAY, Heart, Supervisor};
+use crate::views::pulse;
 use hubward_config::Parsed;
 use hubward_linux::privilege::Capability;
 use hubward_linux::udp::UdpSocket;
@@ -82,9 +82,11 @@ fn bring_up(
     };
     gateway.engine.watch();
     let looked_at = Arc::clone(&views);
-    supervisor.spawn("pulse", move |heart| loop {
-        heart.sleep(pulse::EVERY);
-        looked_at.look();
+    supervisor.spawn("pulse", move |heart| {
+        loop {
+            heart.sleep(pulse::EVERY);
+            looked_at.look();
+        }
     })?;
     let desk = Desk { views, gateway: Arc::clone(&inbox) };
     crate::ssh::start(

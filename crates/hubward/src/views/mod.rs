@@ -373,8 +373,7 @@ impl Views {
     /// A look at what the SAs have carried.
     pub(crate) fn look(&self) {
         let now = now();
-        let names: Vec<_> =
-            locked(&self.told).children.iter().map(|(id, view)| (name(view), *id)).collect();
+        let names: Vec<_> = locked(&self.told).children.iter().map(|(id, view)| (name(view), *id)).collect();
         let carried = self.sad.pairs();
         let of = |(name, id): (FlowName, ChildId)| {
             let traffic = carried.get(&id).map(|halves| Traffic::of(halves, now)).unwrap_or_default();

@@ -55,18 +55,20 @@ impl Pulse {
     }
 
     fn moved(&mut self, now: Instant, inbound: u64, outbound: u64) {
-        for (own, other, packets, others) in [
-            (&mut self.inbound, &mut self.outbound, inbound, outbound),
-            (&mut self.outbound, &mut self.inbound, outbound, inbound),
-        ] {
-            if packets > 0 {
-                own.last = Some(now);
-                other.alone = 0;
-            }
-            // what both did since the last look answers each other
-            if others == 0 {
-                own.alone = own.alone.saturating_add(packets);
-            }
+        if inbound > 0 {
+            self.inbound.last = Some(now);
+            self.outbound.alone = 0;
+        }
+        if outbound > 0 {
+            self.outbound.last = Some(now);
+            self.inbound.alone = 0;
+        }
+        // what both did since the last look answers each other
+        if outbound == 0 {
+            self.inbound.alone = self.inbound.alone.saturating_add(inbound);
+        }
+        if inbound == 0 {
+            self.outbound.alone = self.outbound.alone.saturating_add(outbound);
         }
     }
 

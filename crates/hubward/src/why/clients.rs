@@ -51,7 +51,9 @@ pub(super) fn password(user: &Untrusted, failure: &Failure, parsed: &Parsed, pol
         None => meant(&name, parsed.config.users.iter().map(|user| user.name.as_str())),
     };
     let there = match near {
-        Some(meant) => format!("There: enter the user name again ({meant} is probably meant), and the password."),
+        Some(meant) => {
+            format!("There: enter the user name again ({meant} is probably meant), and the password.")
+        }
         None => "There: enter the user name and password again; passwords are case-sensitive.".into(),
     };
     let of_list = lists.iter().filter(|known| asked.is_none_or(|(list, _)| known.name == *list));
@@ -69,7 +71,9 @@ pub(super) fn group(group: &Untrusted, failure: &Failure, parsed: &Parsed, polic
     let Some(known) = groups.iter().find(|known| known.name == name) else {
         let names: Vec<_> = groups.iter().map(|group| group.name.as_str()).collect();
         let there = match meant(&name, names.iter().copied()) {
-            Some(meant) => format!("There: {meant} is probably meant; correct the group name in the client's profile."),
+            Some(meant) => {
+                format!("There: {meant} is probably meant; correct the group name in the client's profile.")
+            }
             None => "There: correct the group name in the client's profile; it is case-sensitive.".into(),
         };
         return Explanation::new(

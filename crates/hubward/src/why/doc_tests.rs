@@ -172,8 +172,7 @@ fn networks() -> Vec<(&'static str, World)> {
 fn refusals() -> Vec<(Ipv4Addr, Refusal)> {
     let silence = Refusal::NoAnswer { state: IsakmpState::QmIdle, initiator: false, nat: false };
     let spoke = |refusal| (SPOKE_ADDRESS, refusal);
-    let key_exchange =
-        Refusal::NoAnswer { state: IsakmpState::MmSaSetup, initiator: true, nat: false };
+    let key_exchange = Refusal::NoAnswer { state: IsakmpState::MmSaSetup, initiator: true, nat: false };
     vec![
         spoke(silence),
         (HUB_ADDRESS, key_exchange),

@@ -245,10 +245,11 @@ impl<'s> Health<'s> {
         };
         let known = self.snapshot.neighbours.iter().find(|one| selector.local.contains(one.address));
         let first = |range: AddressRange| {
-            let IpAddr::V4(first) = range.first else { return None };
+            let IpAddr::V4(first) = range.first() else { return None };
             let candidates = (0..4).map(|step| Ipv4Addr::from(u32::from(first).saturating_add(step)));
-            let single = range.first == range.last;
-            let mut usable = candidates.skip(usize::from(!single)).filter(|one| range.contains((*one).into()));
+            let single = range.first() == range.last();
+            let mut usable =
+                candidates.skip(usize::from(!single)).filter(|one| range.contains((*one).into()));
             usable.find(|one| single || !own((*one).into()))
         };
         let local = match known.map(|one| one.address) {
@@ -328,15 +329,17 @@ impl<'s> Health<'s> {
         );
         let mut out = Explanation::new("two-peers-one-network", verdict).seen(up(flow)).seen(up(other));
         out = match used {
-            Some(used) => out.seen(format!(
-                "what {local} sends there goes to {} now",
-                used.path.remote
-            )),
+            Some(used) => out.seen(format!("what {local} sends there goes to {} now", used.path.remote)),
             None => out.seen(format!("{local} has sent nothing there yet")),
         };
         let out = out
-            .advise("Either two branches have one LAN, or one of the two is an old address of the same branch.")
-            .advise(format!("Here: `clear crypto session remote {}` ends the one that is wrong.", other.path.remote));
+            .advise(
+                "Either two branches have one LAN, or one of the two is an old address of the same branch.",
+            )
+            .advise(format!(
+                "Here: `clear crypto session remote {}` ends the one that is wrong.",
+                other.path.remote
+            ));
         let since = flow.pairs.first().map_or(self.snapshot.now, |pair| pair.view.established);
         self.finding(flow, since, 1, out)
     }
@@ -353,8 +356,13 @@ impl<'s> Health<'s> {
         let mut out = Explanation::new("unknown-spi", verdict);
         let started = self.snapshot.wall_at(self.snapshot.started);
         out = match of.last_end().filter(|end| end.tunnel) {
-            Some(end) => out.seen(format!("its last tunnel ended here at {}: {}", self.at(end.at), told(end.reason).0)),
-            None if of.tunnel.is_none() => out.seen(format!("this router started at {} and has had no tunnel with it since", self.at(started))),
+            Some(end) => {
+                out.seen(format!("its last tunnel ended here at {}: {}", self.at(end.at), told(end.reason).0))
+            }
+            None if of.tunnel.is_none() => out.seen(format!(
+                "this router started at {} and has had no tunnel with it since",
+                self.at(started)
+            )),
             None => out,
         };
         let parsed = &self.snapshot.parsed;
@@ -432,19 +440,32 @@ impl<'s> Health<'s> {
 
     /// That packets pass, as far as that is known.
     pub(crate) fn passes(&self, flows: &[&Flow]) -> String {
-        let last = |of: fn(&Pulse) -> Beat| {
-            flows.iter().filter_map(|flow| of(flow.pulse.as_ref()?).last).max()
-        };
+        let last =
+            |of: fn(&Pulse) -> Beat| flows.iter().filter_map(|flow| of(flow.pulse.as_ref()?).last).max();
         let (inbound, outbound) = (last(|pulse| pulse.inbound), last(|pulse| pulse.outbound));
         match (inbound, outbound) {
             (Some(inbound), Some(outbound)) => format!(
-                "packets pass in both directions, the last came {} and left {} ago",
+                "packets have passed in both directions, the last came {} and left {} ago",
                 self.since(inbound),
                 self.since(outbound)
             ),
-            (Some(inbound), None) => format!("packets have come, the last {} ago, and none has left", self.since(inbound)),
-            (None, Some(outbound)) => format!("packets have left, the last {} ago, and none has come", self.since(outbound)),
-            (None, None) => "no packet has passed yet, so whether some would is not known".to_owned(),
+            (Some(inbound), None) => {
+                format!("packets have come, the last {} ago, and none has left", self.since(inbound))
+            }
+            (None, Some(outbound)) => {
+                format!("packets have left, the last {} ago, and none has come", self.since(outbound))
+            }
+            (None, None) => {
+                // before the first look
+                let (came, left) = flows
+                    .iter()
+                    .map(|flow| flow.traffic())
+                    .fold((0, 0), |(came, left), of| (came + of.inbound.packets, left + of.outbound.packets));
+                match (came, left) {
+                    (0, 0) => "no packet has passed yet, so whether some would is not known".to_owned(),
+                    _ => format!("{came} packets have come and {left} have left"),
+                }
+            }
         }
     }
 }
@@ -472,13 +493,23 @@ fn stopped(way: &Way, answer: bool) -> Option<(String, Option<u32>)> {
 const fn waits(sa: &IsakmpView) -> &'static str {
     match (sa.state, sa.initiator) {
         (IsakmpState::MmNoState | IsakmpState::AgNoState, true) => "our first message has no answer",
-        (IsakmpState::MmNoState | IsakmpState::AgNoState, false) => "its first message came, and our answer is under way",
-        (IsakmpState::MmSaSetup, true) => "the peer has chosen a proposal, and does not answer our key exchange",
+        (IsakmpState::MmNoState | IsakmpState::AgNoState, false) => {
+            "its first message came, and our answer is under way"
+        }
+        (IsakmpState::MmSaSetup, true) => {
+            "the peer has chosen a proposal, and does not answer our key exchange"
+        }
         (IsakmpState::MmSaSetup, false) => "our answer is not answered: it may be lost on the way back",
-        (IsakmpState::MmKeyExch, true) => "the peer does not answer our identity: its key may differ from ours",
-        (IsakmpState::MmKeyExch, false) => "the peer's identity does not come: its key may differ from ours, or the next port is blocked",
+        (IsakmpState::MmKeyExch, true) => {
+            "the peer does not answer our identity: its key may differ from ours"
+        }
+        (IsakmpState::MmKeyExch, false) => {
+            "the peer's identity does not come: its key may differ from ours, or the next port is blocked"
+        }
         (IsakmpState::AgInitExch, true) => "the peer has answered, and the rest is not answered",
-        (IsakmpState::AgInitExch, false) => "our answer is not answered: the group password may differ, or UDP 4500 is blocked",
+        (IsakmpState::AgInitExch, false) => {
+            "our answer is not answered: the group password may differ, or UDP 4500 is blocked"
+        }
         (IsakmpState::ConfXauth, _) => "user name and password are awaited",
         (IsakmpState::ConfAddr, _) => "the client does not ask for an address",
         (IsakmpState::QmIdle, _) => "it is up",
@@ -488,25 +519,59 @@ const fn waits(sa: &IsakmpView) -> &'static str {
 /// The engine's word for an end as a sentence, and what to do.
 fn told(reason: &'static str) -> (&'static str, &'static str) {
     match reason {
-        "deleted by the peer" => ("the peer deleted it", "There: its log says why. A user who disconnects, an idle timer, a reload or its administrator delete tunnels."),
-        "the client disconnected" => ("the client disconnected", "Nothing is wrong here: the user, or the client's idle timer, has ended it."),
-        "lifetime expired" => ("its lifetime had passed, and no new one was negotiated", "It comes up again with the next packet for it, or when the peer asks. If it does not, that fails, and `why` says so."),
-        "idle" => ("nothing was sent through it for the idle time", "It comes up again with the next packet for it."),
-        "the peer is dead" => ("the peer did not answer dead peer detection", "Ping it from here: it is switched off, has another address, or the path to it is down."),
-        "the peer started anew" => ("the peer started anew, and the old ones were for nothing", "It has restarted, or lost its SAs."),
-        "the peer does not know it" => ("the peer said that it does not know it", "It has restarted, or lost its SAs."),
+        "deleted by the peer" => (
+            "the peer deleted it",
+            "There: its log says why. A user who disconnects, an idle timer, a reload or its administrator delete tunnels.",
+        ),
+        "the client disconnected" => (
+            "the client disconnected",
+            "Nothing is wrong here: the user, or the client's idle timer, has ended it.",
+        ),
+        "lifetime expired" => (
+            "its lifetime had passed, and no new one was negotiated",
+            "It comes up again with the next packet for it, or when the peer asks. If it does not, that fails, and `why` says so.",
+        ),
+        "idle" => (
+            "nothing was sent through it for the idle time",
+            "It comes up again with the next packet for it.",
+        ),
+        "the peer is dead" => (
+            "the peer did not answer dead peer detection",
+            "Ping it from here: it is switched off, has another address, or the path to it is down.",
+        ),
+        "the peer started anew" => {
+            ("the peer started anew, and the old ones were for nothing", "It has restarted, or lost its SAs.")
+        }
+        "the peer does not know it" => {
+            ("the peer said that it does not know it", "It has restarted, or lost its SAs.")
+        }
         "cleared" => ("somebody cleared it here", "The log says who (`show logging`)."),
-        "the configuration changed" => ("the configuration here changed", "The log says what (`show logging`)."),
-        "the local address changed" => ("the address of this router changed", "It comes up again from the new one."),
-        "Xauth took too long" => ("no user name and password came in time", "There: the client must answer the question for user name and password within its time."),
+        "the configuration changed" => {
+            ("the configuration here changed", "The log says what (`show logging`).")
+        }
+        "the local address changed" => {
+            ("the address of this router changed", "It comes up again from the new one.")
+        }
+        "Xauth took too long" => (
+            "no user name and password came in time",
+            "There: the client must answer the question for user name and password within its time.",
+        ),
         "Xauth failed" => ("the user was refused", "Ask with the user's name: `why USER`."),
         "the user gave up" => ("the user gave up", "There: try again with the right password."),
         "no inner address" => ("there was no address for the client", "Here: `show ip local pool`."),
         "no answer" => ("the peer stopped answering", "Ping it from here."),
-        "no third message" => ("the peer did not confirm it", "There: its log says why it gave up in the middle of phase 2."),
+        "no third message" => {
+            ("the peer did not confirm it", "There: its log says why it gave up in the middle of phase 2.")
+        }
         "the peer gave it up" => ("the peer gave it up", "There: its log says why."),
-        "volume limit reached" => ("its volume limit was reached before a new one was there", "Here: a higher `lifetime kilobytes`, or `disable`."),
-        "another peer has its network, and this one does not answer" => ("another peer has its network now, and this one did not answer", "Find out which of the two has it: `show crypto session`."),
+        "volume limit reached" => (
+            "its volume limit was reached before a new one was there",
+            "Here: a higher `lifetime kilobytes`, or `disable`.",
+        ),
+        "another peer has its network, and this one does not answer" => (
+            "another peer has its network now, and this one did not answer",
+            "Find out which of the two has it: `show crypto session`.",
+        ),
         "disconnected" => ("it was disconnected", "Connect again."),
         other => (other, "The log says more (`show logging`)."),
     }

@@ -25,7 +25,7 @@ pub(crate) const CASES: &[Case] = &[
 /// ESP in UDP: what does not begin with the four zero bytes of IKE.
 const ESP: &str = "udp dport 4500 @th,64,32 != 0";
 /// What is said of the spoke when nothing is wrong.
-const SOUND: &str = "packets pass in both directions";
+const SOUND: &str = "packets have passed in both directions";
 
 /// Loses packets to the hub.
 fn wall(inet: &Ns, what: &str) -> Result<()> {
@@ -52,7 +52,8 @@ fn up(lab: &Lab) -> Result<()> {
     drop(pings);
     let first = text.lines().next().unwrap_or_default();
     ensure!(first == format!("{SPOKE}: up, 1 tunnel; something is wrong with it."), "{text}");
-    let words = ["packets for 10.2.2.0/24 have left since", "and none has come", "UDP 4500 between 10.100.2.102"];
+    let words =
+        ["packets for 10.2.2.0/24 have left since", "and none has come", "UDP 4500 between 10.100.2.102"];
     ensure!(words.iter().all(|words| text.contains(words)), "{text}");
     // by a host behind it, by nobody, and for scripts
     for line in ["why 10.2.2.77", "why"] {
@@ -60,7 +61,7 @@ fn up(lab: &Lab) -> Result<()> {
         ensure!(text.contains("but nothing comes back"), "{line}:\n{text}");
     }
     let json = hub.exec(&format!("{who} | json"))?;
-    ensure!(json.contains("\"cause\":\"nothing-comes\""), "{json}");
+    ensure!(json.contains("\"cause\": \"nothing-comes\""), "{json}");
     open(&net.inet)?;
     ping::answered(&net.hub_lan, SPOKE_HOST, 3)?;
     hub.wait_show(&who, SOUND, secs(10))?;
