@@ -118,6 +118,7 @@ fn findings(context: &Context, who: Option<&str>) -> Vec<FailureRow> {
         last: moment(one.last),
         count: one.count,
         solved: None,
+        is_state: true,
         configuration: texts(context, &snapshot.parsed, &one.explanation),
         explanation: one.explanation,
     };
@@ -156,6 +157,9 @@ struct FailureRow {
     count: u64,
     /// When a tunnel came up since.
     solved: Option<String>,
+    /// It is so now, and no event that is over: its own words say since when.
+    #[serde(skip)]
+    is_state: bool,
     #[serde(flatten)]
     explanation: Explanation,
     /// The lines' texts without secrets, for those who may see the configuration.
@@ -176,6 +180,7 @@ fn explained(context: &Context, about: impl Fn(&Failure) -> bool) -> Vec<Failure
             last: moment(failure.last),
             count: failure.count,
             solved: failure.solved.map(moment),
+            is_state: false,
             configuration: texts(context, &snapshot.parsed, &explanation),
             explanation,
         }
@@ -193,6 +198,7 @@ fn locked_row(context: &Context, locked: &LockedOut) -> FailureRow {
         last: Date::new(since).iso(),
         count: locked.failures.into(),
         solved: None,
+        is_state: false,
         explanation: locked_out(locked, since, until),
         configuration: Vec::new(),
     }
@@ -326,9 +332,11 @@ impl Layout for Why {
 
 fn explanation(row: &FailureRow, out: &mut dyn Write) -> io::Result<()> {
     let said = &row.explanation;
-    let times = if row.count == 1 { "once".to_string() } else { format!("{} times", row.count) };
     writeln!(out, "\n{}", said.verdict)?;
-    writeln!(out, "  ({times}, the last time {})", row.last)?;
+    if !row.is_state {
+        let times = if row.count == 1 { "once".to_string() } else { format!("{} times", row.count) };
+        writeln!(out, "  ({times}, the last time {})", row.last)?;
+    }
     if let Some(solved) = &row.solved {
         writeln!(out, "  (a tunnel with this peer came up at {solved})")?;
     }

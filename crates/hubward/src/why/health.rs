@@ -30,6 +30,8 @@ const ONE_IN: u64 = 10;
 const REPEATED: u64 = 10;
 /// How long an exchange may take without a word about it.
 const HANGS: Duration = Duration::from_secs(3);
+/// How long before the end of something a failure may be that is its reason.
+const BEFORE: Duration = Duration::from_secs(5);
 /// Reports of ESP for an SPI that is not known which are no rest of a rekey.
 const STRAYS: u64 = 3;
 
@@ -390,6 +392,9 @@ impl<'s> Health<'s> {
             return None;
         }
         let peer = sa.path.remote;
+        if self.is_explained(peer, self.snapshot.wall_at(sa.created)) {
+            return None;
+        }
         let verdict = format!(
             "Phase 1 with {peer} has not come further than {} for {}: {}.",
             sa.state.ios_name(),
@@ -411,11 +416,21 @@ impl<'s> Health<'s> {
         })
     }
 
+    /// Whether something was refused since a moment, or just before it, and is not solved: that says
+    /// more.
+    fn is_explained(&self, peer: IpAddr, since: Duration) -> bool {
+        let mut failures = self.snapshot.failures.iter();
+        failures.any(|one| one.peer() == peer && one.solved.is_none() && one.last + BEFORE >= since)
+    }
+
     // ---- where nothing is wrong now -------------------------------------------------------------
 
     /// That a peer is not here any more, and why.
     pub(crate) fn gone(&self, peer: IpAddr, of: &History) -> Option<Finding> {
         let Ended { at, tunnel, reason } = of.last_end()?;
+        if self.is_explained(peer, at) {
+            return None;
+        }
         let (because, advice) = told(reason);
         let who = match &of.user {
             Some(user) => format!("{user} at {peer}"),
