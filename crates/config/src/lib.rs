@@ -20,7 +20,7 @@ pub mod form;
 mod given;
 pub mod help;
 mod interface_name;
-mod meant;
+pub mod meant;
 pub mod model;
 mod nets;
 mod parse;

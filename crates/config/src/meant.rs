@@ -8,7 +8,7 @@ const SLIPS: usize = 2;
 
 /// The one name that a misspelt one is meant as: with fewest slips of the known ones, at most two,
 /// and fewer than half of its letters. `None` if there is none, or if several are as near.
-pub(crate) fn meant<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+pub fn meant<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let lower: Vec<char> = name.to_lowercase().chars().collect();
     let mut best: Option<(usize, &str)> = None;
     let mut is_clear = false;

@@ -241,6 +241,7 @@ pub(super) fn snapshot(config: &str, interfaces: Vec<InterfaceView>) -> Snapshot
         isakmp: Vec::new(),
         flows: Vec::new(),
         peers: BTreeMap::new(),
+        histories: std::sync::Arc::default(),
         in_use: BTreeSet::new(),
         hits: BTreeMap::new(),
         filtered: BTreeMap::new(),
@@ -361,6 +362,7 @@ pub(super) fn new_hub() -> Snapshot {
             path,
             peer,
             before: Traffic::default(),
+            pulse: None,
             pairs: vec![pair(id, peer, path, &service(sequence), selector, spis, counts)],
         });
     };
@@ -400,7 +402,8 @@ fn new_spoke() -> Snapshot {
     let acl = ("100".to_string(), selector);
     spoke.hits = [(acl, 300)].into();
     spoke.lockouts = locked_out();
-    spoke.flows = vec![Flow { service, selector, path, peer: 1001, before, pairs: vec![old, new] }];
+    spoke.flows =
+        vec![Flow { service, selector, path, peer: 1001, before, pulse: None, pairs: vec![old, new] }];
     spoke.peers = peers([(1001, self::before(1529))].into_iter(), &spoke.isakmp, &spoke.flows);
     spoke
 }

@@ -8,6 +8,8 @@ mod debug;
 mod fixtures;
 #[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod health_tests;
 mod layout;
 mod lockout;
 mod manage;

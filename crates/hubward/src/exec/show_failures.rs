@@ -7,14 +7,20 @@ use crate::exec::command::{Arguments, Context, Output, shown};
 use crate::exec::layout::Layout;
 use crate::manage::desk::PRIVILEGED;
 use crate::translate;
-use crate::views::snapshot::Snapshot;
+use crate::views::pulse::Pulse;
+use crate::views::snapshot::{Flow, Snapshot};
 use crate::why::explanation::Explanation;
 use crate::why::failure::Failure;
+use crate::why::health::{Finding, Health};
 use crate::why::{explain, locked_out, notes, print};
 use hubward_config::Parsed;
+use hubward_proto::ike::snapshot::IsakmpView;
+use hubward_proto::names::Untrusted;
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// Failures that `why` explains without a peer or user.
 const NEWEST: usize = 3;
@@ -49,12 +55,96 @@ pub(super) fn why(context: &Context, arguments: &Arguments) -> Output {
         rows.truncate(NEWEST);
     }
     let solved = rows.iter().all(|row| row.solved.is_some());
+    let found = findings(context, who.as_deref());
+    let more = if who.is_none() { found.len().saturating_sub(NEWEST) } else { 0 };
+    let sound = found.is_empty();
+    let shown_of = found.len() - more;
+    rows.splice(..0, found.into_iter().take(shown_of));
     // whoever guesses must not hide what is wrong with tunnels
     let lockouts = lockouts.take(if who.is_none() { 1 } else { usize::MAX });
     rows.splice(..0, lockouts.map(|locked| locked_row(context, locked)));
-    let standing = who.as_ref().and_then(|who| standing(&context.snapshot, who, solved));
+    let standing = match &who {
+        Some(who) => standing(&context.snapshot, who, solved, sound),
+        None => summary(&context.snapshot),
+    };
     let notes = who.as_ref().map_or_else(Vec::new, |who| lifetimes(context, who));
-    shown(Why { who, standing, notes, rows })
+    shown(Why { who, standing, notes, rows, more })
+}
+
+/// Whether a flow, an SA or an address is that of somebody: by address, user, or an address behind
+/// the peer.
+fn is_flow_of(snapshot: &Snapshot, flow: &Flow, who: &str) -> bool {
+    let behind = who.parse().is_ok_and(|address| flow.selector.remote.contains(address));
+    let of_user = |sa: &Arc<IsakmpView>| sa.user.as_ref().is_some_and(|user| user.to_string() == who);
+    let by_user = snapshot.peers.get(&flow.peer).is_some_and(|peer| peer.isakmp.iter().any(of_user));
+    flow.path.remote.to_string() == who || by_user || behind
+}
+
+fn is_sa_of(snapshot: &Snapshot, sa: &IsakmpView, who: &str) -> bool {
+    let of_flow = || {
+        let mut flows = snapshot.flows.iter().filter(|flow| is_flow_of(snapshot, flow, who));
+        sa.peer.is_some_and(|peer| flows.any(|flow| flow.peer == peer))
+    };
+    sa.path.remote.to_string() == who
+        || sa.user.as_ref().is_some_and(|user| user.to_string() == who)
+        || of_flow()
+}
+
+/// What is wrong although nothing was refused, with somebody or at all; that a peer is gone only if
+/// it is asked for.
+fn findings(context: &Context, who: Option<&str>) -> Vec<FailureRow> {
+    let snapshot = &context.snapshot;
+    let health = Health::of(snapshot);
+    let is = |of: &dyn Fn(&str) -> bool| who.is_none_or(|who| of(who));
+    let mut found = health.findings(
+        |flow| is(&|who| is_flow_of(snapshot, flow, who)),
+        |sa| is(&|who| is_sa_of(snapshot, sa, who)),
+        |address| is(&|who| address.to_string() == who),
+    );
+    if let Some(who) = who {
+        let here = snapshot.isakmp.iter().any(|sa| !sa.deleted && is_sa_of(snapshot, sa, who))
+            || snapshot.flows.iter().any(|flow| is_flow_of(snapshot, flow, who));
+        let named = |name: &Option<Untrusted>| name.as_ref().is_some_and(|name| name.to_string() == who);
+        let histories = snapshot.histories.iter().filter(|(address, of)| {
+            !here && (address.to_string() == who || named(&of.user) || named(&of.identity))
+        });
+        found.extend(histories.filter_map(|(address, of)| health.gone(*address, of)));
+    }
+    let moment = |wall| Date::new(wall).iso();
+    let row = |one: Finding| FailureRow {
+        peer: one.peer,
+        user: one.user.map(|user| user.to_string()),
+        first: moment(one.first),
+        last: moment(one.last),
+        count: one.count,
+        solved: None,
+        is_state: true,
+        configuration: texts(context, &snapshot.parsed, &one.explanation),
+        explanation: one.explanation,
+    };
+    found.into_iter().map(row).collect()
+}
+
+/// How many tunnels are up, and in how many packets pass.
+fn summary(snapshot: &Snapshot) -> Option<String> {
+    let flows = &snapshot.flows;
+    if flows.is_empty() {
+        return None;
+    }
+    let pulses = || flows.iter().filter_map(|flow| flow.pulse.as_ref());
+    let passes = |pulse: &&Pulse| pulse.inbound.last.is_some() && pulse.outbound.last.is_some();
+    let both = match pulses().next() {
+        Some(_) => format!("; packets have passed in both directions in {}", pulses().filter(passes).count()),
+        None => String::new(),
+    };
+    let peers: BTreeSet<_> = flows.iter().map(|flow| flow.peer).collect();
+    let (tunnels, peers) =
+        (counted(flows.len(), "tunnel is", "tunnels are"), counted(peers.len(), "peer", "peers"));
+    Some(format!("{tunnels} up with {peers}{both}."))
+}
+
+fn counted(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 /// A failure with its explanation.
@@ -67,6 +157,9 @@ struct FailureRow {
     count: u64,
     /// When a tunnel came up since.
     solved: Option<String>,
+    /// It is so now, and no event that is over: its own words say since when.
+    #[serde(skip)]
+    is_state: bool,
     #[serde(flatten)]
     explanation: Explanation,
     /// The lines' texts without secrets, for those who may see the configuration.
@@ -87,6 +180,7 @@ fn explained(context: &Context, about: impl Fn(&Failure) -> bool) -> Vec<Failure
             last: moment(failure.last),
             count: failure.count,
             solved: failure.solved.map(moment),
+            is_state: false,
             configuration: texts(context, &snapshot.parsed, &explanation),
             explanation,
         }
@@ -104,6 +198,7 @@ fn locked_row(context: &Context, locked: &LockedOut) -> FailureRow {
         last: Date::new(since).iso(),
         count: locked.failures.into(),
         solved: None,
+        is_state: false,
         explanation: locked_out(locked, since, until),
         configuration: Vec::new(),
     }
@@ -140,24 +235,23 @@ fn lifetimes(context: &Context, who: &str) -> Vec<(Explanation, Vec<String>)> {
 
 /// The current state of a peer or a user. Tunnels may be up although a later failure is not
 /// `solved`: the peer's key has changed since, and phase 1 cannot be established again.
-fn standing(snapshot: &Snapshot, who: &str, solved: bool) -> Option<String> {
-    let of = |sa: &hubward_proto::ike::snapshot::IsakmpView| {
-        sa.path.remote.to_string() == who || sa.user.as_ref().is_some_and(|user| user.to_string() == who)
-    };
+fn standing(snapshot: &Snapshot, who: &str, solved: bool, sound: bool) -> Option<String> {
     // the newest: one that came to nothing may still be there
-    let sa = snapshot.isakmp.iter().filter(|sa| of(sa) && !sa.deleted).max_by_key(|sa| sa.conn_id);
+    let sas = snapshot.isakmp.iter().filter(|sa| !sa.deleted && is_sa_of(snapshot, sa, who));
+    let sa = sas.max_by_key(|sa| sa.conn_id);
     let flows = snapshot.flows.iter().filter(|flow| {
-        flow.path.remote.to_string() == who || sa.is_some_and(|sa| sa.path.remote == flow.path.remote)
+        is_flow_of(snapshot, flow, who) || sa.is_some_and(|sa| sa.path.remote == flow.path.remote)
     });
-    let tunnels = flows.count();
-    match (sa, tunnels) {
+    let flows: Vec<&Flow> = flows.collect();
+    match (sa, flows.len()) {
         (None, 0) => None,
-        (_, 1..) => Some(format!(
-            "{who}: up, {tunnels} tunnel{}; {}.",
-            if tunnels == 1 { "" } else { "s" },
-            match solved {
-                true => "there is nothing to explain now",
-                false => "a later failure is not solved yet",
+        (_, tunnels @ 1..) => Some(format!(
+            "{who}: up, {}; {}.",
+            counted(tunnels, "tunnel", "tunnels"),
+            match (sound, solved) {
+                (false, _) => "something is wrong with it".to_owned(),
+                (true, false) => "a later failure is not solved yet".to_owned(),
+                (true, true) => Health::of(snapshot).passes(&flows),
             }
         )),
         (Some(sa), 0) => {
@@ -196,6 +290,8 @@ struct Why {
     /// Remarks on established SAs, and the texts of their lines.
     notes: Vec<(Explanation, Vec<String>)>,
     rows: Vec<FailureRow>,
+    /// What is wrong and not shown.
+    more: usize,
 }
 
 impl Layout for Why {
@@ -211,7 +307,7 @@ impl Layout for Why {
         }
         if self.rows.is_empty() {
             match (&self.who, &self.standing) {
-                (_, Some(_)) => Ok(()),
+                (Some(_), Some(_)) => Ok(()),
                 (None, _) => writeln!(out, "Nothing has failed since the start."),
                 (Some(who), None) => writeln!(
                     out,
@@ -223,6 +319,9 @@ impl Layout for Why {
         for row in &self.rows {
             explanation(row, out)?;
         }
+        if self.more > 0 {
+            writeln!(out, "\n{} more: `why PEER` tells those of a peer.", self.more)?;
+        }
         for (note, texts) in &self.notes {
             writeln!(out, "\n{}", note.verdict)?;
             print::evidence(note, texts, out)?;
@@ -233,9 +332,11 @@ impl Layout for Why {
 
 fn explanation(row: &FailureRow, out: &mut dyn Write) -> io::Result<()> {
     let said = &row.explanation;
-    let times = if row.count == 1 { "once".to_string() } else { format!("{} times", row.count) };
     writeln!(out, "\n{}", said.verdict)?;
-    writeln!(out, "  ({times}, the last time {})", row.last)?;
+    if !row.is_state {
+        let times = if row.count == 1 { "once".to_string() } else { format!("{} times", row.count) };
+        writeln!(out, "  ({times}, the last time {})", row.last)?;
+    }
     if let Some(solved) = &row.solved {
         writeln!(out, "  (a tunnel with this peer came up at {solved})")?;
     }

@@ -73,5 +73,5 @@ fn why_explains_its_refusals() {
     let said = text("why 192.0.2.33", after_hello(&keyless, 1), Format::Modern);
     assert!(said.contains("pre-shared key for 192.0.2.33"), "{said}");
     let silent = text("why 192.0.2.33", after_hello(config, 6), Format::Modern);
-    assert!(silent.contains("192.0.2.33") && silent.contains("in the middle of phase 1"), "{silent}");
+    assert!(silent.contains("192.0.2.33 has sent its first message"), "{silent}");
 }

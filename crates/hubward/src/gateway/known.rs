@@ -63,6 +63,11 @@ impl KnownPeers {
         self.noted.keys().copied()
     }
 
+    /// Whether somebody authenticated from an address lately, or the configuration names it.
+    pub(crate) fn is_known(&self, source: IpAddr) -> bool {
+        self.noted.contains_key(&source) || self.named.contains(&source)
+    }
+
     /// A peer has authenticated from this address.
     pub(crate) fn note(&mut self, source: IpAddr, wall: Duration) {
         if self.noted.get(&source).is_some_and(|at| *at <= wall && *at + FRESH > wall) {

@@ -157,6 +157,9 @@ impl Drives for Gateway {
             News::Notice(Notice::UnknownSpi { spi, local, remote, encapsulation }) => {
                 let port = if encapsulation == Encapsulation::Udp { NATT_PORT } else { ISAKMP_PORT };
                 let Some(path) = self.path(SocketAddr::new(remote, port), local, port) else { return };
+                if self.known.is_known(remote) {
+                    self.views.failures().stray(clock::wall(), remote, spi);
+                }
                 self.engine.handle(now(), Input::UnknownSpi { path, spi: Spi(spi) });
             }
             News::Notice(Notice::NearlyExhausted(_) | Notice::Exhausted(_)) => {}

@@ -21,6 +21,7 @@ use crate::run::arguments::Arguments;
 use crate::run::build::{Built, build};
 use crate::run::rights::{OF_A_GATEWAY, confine};
 use crate::supervise::{self, GATEWAY, Heart, Supervisor};
+use crate::views::pulse;
 use hubward_config::Parsed;
 use hubward_linux::privilege::Capability;
 use hubward_linux::udp::UdpSocket;
@@ -80,6 +81,13 @@ fn bring_up(
         None => workers(&supervisor, &shared, &isakmp, &inbox)?,
     };
     gateway.engine.watch();
+    let looked_at = Arc::clone(&views);
+    supervisor.spawn("pulse", move |heart| {
+        loop {
+            heart.sleep(pulse::EVERY);
+            looked_at.look();
+        }
+    })?;
     let desk = Desk { views, gateway: Arc::clone(&inbox) };
     crate::ssh::start(
         &supervisor,

@@ -1,6 +1,7 @@
 //! State published by the gateway, and the snapshots that readers make of it. The gateway thread
 //! replaces what changed; it never makes a snapshot and does not know how many readers there are.
 
+pub(crate) mod pulse;
 pub(crate) mod snapshot;
 
 use crate::base::clock::now;
@@ -13,6 +14,7 @@ use crate::log::monitors::Monitors;
 use crate::machine::view::{Names, Static};
 use crate::router::rules::{TABLE, counter};
 use crate::router::{reflexive, translations};
+use crate::views::pulse::Pulses;
 use crate::views::snapshot::{Cleared, Dropped, Flow, Pair, Snapshot, Traffic};
 use crate::why::record::Record;
 use crate::{guard, plane, translate};
@@ -49,6 +51,8 @@ pub(crate) struct Views {
     newest: Mutex<Newest>,
     /// What went wrong with peers.
     failures: Mutex<Record>,
+    /// When packets passed last.
+    pulses: Mutex<Pulses<FlowName>>,
     /// Counts orders that were carried out: who gave one sees its effect.
     orders: AtomicU64,
     sad: Arc<Sad>,
@@ -207,6 +211,7 @@ impl Views {
             }),
             newest: Mutex::default(),
             failures: Mutex::default(),
+            pulses: Mutex::default(),
             orders: AtomicU64::new(0),
             sad,
             drops,
@@ -365,6 +370,18 @@ impl Views {
         self.ordered();
     }
 
+    /// A look at what the SAs have carried.
+    pub(crate) fn look(&self) {
+        let now = now();
+        let names: Vec<_> = locked(&self.told).children.iter().map(|(id, view)| (name(view), *id)).collect();
+        let carried = self.sad.pairs();
+        let of = |(name, id): (FlowName, ChildId)| {
+            let traffic = carried.get(&id).map(|halves| Traffic::of(halves, now)).unwrap_or_default();
+            (name, id, traffic.counts())
+        };
+        locked(&self.pulses).look(now, names.into_iter().map(of));
+    }
+
     /// What went wrong with peers, to be added to.
     pub(crate) fn failures(&self) -> MutexGuard<'_, Record> {
         locked(&self.failures)
@@ -445,7 +462,12 @@ impl Views {
         let (cleared, cleared_links) = (told.cleared.clone(), told.cleared_links.clone());
         let since: Vec<_> = told.peers.iter().map(|(peer, (since, _))| (*peer, *since)).collect();
         drop(told);
-        let flows = flows(children, &before, &self.sad.pairs(), &cleared);
+        let mut flows = flows(children, &before, &self.sad.pairs(), &cleared);
+        let pulses = locked(&self.pulses);
+        for flow in &mut flows {
+            flow.pulse = pulses.of(&(flow.peer, flow.service.clone(), flow.selector));
+        }
+        drop(pulses);
         let machine = Netlink::open().ok();
         let machine = machine.as_ref();
         let drops = &self.drops;
@@ -465,6 +487,10 @@ impl Views {
             .collect();
         links.extend(interfaces.iter().filter_map(|view| Some((view.index?, view.name.clone()))));
         let moment = now();
+        let (failures, histories) = {
+            let record = self.failures();
+            (record.failures(), record.histories())
+        };
         Snapshot {
             now: moment,
             wall: clock::wall(),
@@ -506,7 +532,8 @@ impl Views {
             debugging: self.logging.debugging.options(),
             told: self.logging.told(),
             users: self.lines.list(),
-            failures: self.failures().failures(),
+            failures,
+            histories,
             lockouts: self.lockout.waiting(moment),
             parsed,
         }
@@ -538,6 +565,7 @@ fn flows(
             path: view.path,
             peer: view.peer,
             before: before.get(&name).copied().unwrap_or_default(),
+            pulse: None,
             pairs: vec![pair],
         };
         places.insert(name, flows.len());

@@ -8,7 +8,9 @@ use crate::log::buffer::Logged;
 use crate::machine::view::{InterfaceView, Static};
 use crate::router::rules::one_to_one::{self, Pool};
 use crate::router::{reflexive, translations};
+use crate::views::pulse::{Counts, Pulse};
 use crate::why::failure::Failure;
+use crate::why::history::Histories;
 use crate::{guard, plane};
 use hubward_config::Parsed;
 use hubward_linux::neighbour::Neighbour;
@@ -86,6 +88,8 @@ pub(crate) struct Snapshot {
     pub(crate) users: Vec<UserLine>,
     /// What went wrong with peers, the newest first.
     pub(crate) failures: Vec<Failure>,
+    /// What became of each peer.
+    pub(crate) histories: Histories,
     /// Who is locked out after wrong passwords, the newest first.
     pub(crate) lockouts: Vec<LockedOut>,
 }
@@ -165,6 +169,8 @@ pub(crate) struct Flow {
     pub(crate) peer: u64,
     /// What deleted child SAs carried.
     pub(crate) before: Traffic,
+    /// When packets passed last; `None`: nobody has looked yet.
+    pub(crate) pulse: Option<Pulse>,
     /// Oldest first; never empty.
     pub(crate) pairs: Vec<Pair>,
 }
@@ -256,6 +262,18 @@ impl Traffic {
                 .as_ref()
                 .map(|sa| Carried::of(sa, Direction::Outbound, now))
                 .unwrap_or_default(),
+        }
+    }
+
+    /// For the look at when packets passed.
+    pub(crate) fn counts(&self) -> Counts {
+        let Self { inbound, outbound } = self;
+        let refused = inbound.replay_errors + inbound.verify_errors + inbound.identity_errors;
+        Counts {
+            inbound: inbound.packets,
+            outbound: outbound.packets,
+            sequence: inbound.last_sequence,
+            arrived: inbound.packets.saturating_add(refused.max(inbound.errors)),
         }
     }
 

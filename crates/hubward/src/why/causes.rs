@@ -325,10 +325,10 @@ fn phase1(misfit: &Phase1Misfit, failure: &Failure, policy: &Policy) -> Explanat
         "No common phase 1 proposal with {peer}: the closest of our policies is {priority}, and there the {difference} differs: they offer {their_word}, we want {our_word}."
     );
     let mut out = Explanation::new("phase1-proposal", verdict.clone())
-        .side("encryption", theirs.0.clone(), ours.0, is(Phase1Difference::Encryption))
-        .side("hash", theirs.1.clone(), ours.1, is(Phase1Difference::Hash))
+        .side("encryption", theirs.0.clone(), ours.0, theirs.0 != ours.0)
+        .side("hash", theirs.1.clone(), ours.1, theirs.1 != ours.1)
         .side("authentication", theirs.2.clone(), "pre-share", is(Phase1Difference::Authentication))
-        .side("group", theirs.3.clone(), ours.2.clone(), is(Phase1Difference::Group))
+        .side("group", theirs.3.clone(), ours.2.clone(), theirs.3 != ours.2)
         .line(policy.proposals.iter().map(|known| known.line));
     if misfit.offers.len() > 1 {
         for (number, offer) in misfit.offers.iter().enumerate() {
@@ -410,10 +410,11 @@ fn phase2(misfit: &Phase2Misfit, failure: &Failure, parsed: &Parsed, policy: &Po
         cause,
         format!("Phase 1 with {peer} is up, but {what} do not agree: the {} differs, they offer {their_word}, we want {our_word}.", misfit.difference),
     )
-    .side("encryption", cipher.clone(), our_cipher, is(Phase2Difference::Cipher))
-    .side("integrity", integrity.clone(), our_integrity, is(Phase2Difference::Integrity))
+    .side("encryption", cipher.clone(), our_cipher.clone(), cipher != our_cipher)
+    .side("integrity", integrity.clone(), our_integrity.clone(), integrity != our_integrity)
     .side("mode", offered_mode(offer.mode), "", is(Phase2Difference::Mode))
-    .side("PFS", group.clone(), pfs, is(Phase2Difference::Pfs))
+    // more than none is no hindrance
+    .side("PFS", group.clone(), pfs.clone(), is(Phase2Difference::Pfs) || misfit.pfs.is_some() && group != pfs)
     .line(misfit.wanted.iter().filter_map(|(name, _)| {
         parsed.config.transform_sets.iter().find(|set| set.name == *name).map(|set| set.line)
     }));
@@ -651,7 +652,22 @@ fn silence(
         IsakmpState::AgNoState | IsakmpState::AgInitExch => {
             clients::silent(state, failure, parsed)
         }
-        IsakmpState::MmNoState | IsakmpState::MmSaSetup | IsakmpState::MmKeyExch => Explanation::new(
+        // no key is in use yet
+        IsakmpState::MmNoState | IsakmpState::MmSaSetup if !initiator => Explanation::new(
+            "no-way-back",
+            format!("{peer} has sent its first message, and our answer is not answered: it is lost on the way back, or does not leave by the interface by which the message came."),
+        )
+        .side("state", "repeats, or silent", state.ios_name(), true)
+        .advise(format!("Here: does the route to {peer} lead out by the interface with the crypto map (`show ip route`), and is `--map` right about which card that is?"))
+        .advise(format!("On the path: UDP 500 from {} to {peer} must be open, also where only the other direction has been needed.", failure.path.local)),
+        IsakmpState::MmNoState | IsakmpState::MmSaSetup => Explanation::new(
+            "silent-before-keys",
+            format!("{peer} has chosen one of our proposals and then stopped answering ({}), before any key is used: our next message or its answer is lost.", state.ios_name()),
+        )
+        .side("state", "silent", state.ios_name(), true)
+        .advise("These messages are larger than the first: a device on the path may drop large or fragmented UDP packets.")
+        .advise("There: its log says whether our key exchange arrived, and what it made of it."),
+        IsakmpState::MmKeyExch => Explanation::new(
             "silent-in-phase1",
             format!("{peer} stopped answering in the middle of phase 1 ({}): usually the pre-shared keys differ, and the peer does not report it.", state.ios_name()),
         )

@@ -37,6 +37,18 @@ fn wrong_password() {
     assert_eq!(said.lines, [line(HUB, "aaa authentication login clientauth")]);
 }
 
+/// What is misspelt by a letter or two is told with what is meant.
+#[test]
+fn near_misses_of_names() {
+    let said = World::connect(HUB, Login { group: "testgruop", ..Login::default() }).hub("unknown-group");
+    assert!(said.advice[0].contains("testgroup is probably meant"), "{said:?}");
+    let said = World::connect(HUB, Login { user: "gfulage", ..Login::default() }).hub("wrong-password");
+    assert!(said.advice[0].contains("gfullage is probably meant"), "{said:?}");
+    let hub = edit(HUB, "client authentication list clientauth", "client authentication list clientaut");
+    let said = World::connect(&hub, Login::default()).hub("no-login-list");
+    assert!(said.verdict.ends_with("is not configured (clientauth is)."), "{said:?}");
+}
+
 /// Whoever mistypes a password in capitals has a user all the same: names of the list's method
 /// `local` have no case.
 #[test]

@@ -4,6 +4,7 @@ use super::rivals::readings;
 use crate::why::explanation::{Explanation, profile_line};
 use crate::why::failure::Failure;
 use hubward_config::Parsed;
+use hubward_config::meant::meant;
 use hubward_config::model::{AaaList, AaaMethod, Group, Pool};
 use hubward_proto::ike::identity::Identity;
 use hubward_proto::ike::io::LeaseError;
@@ -22,9 +23,11 @@ pub(super) fn password(user: &Untrusted, failure: &Failure, parsed: &Parsed, pol
         let found = lists.iter().find(|known| known.name == *list);
         let local = |list: &&AaaList| list.methods.iter().any(AaaMethod::is_local);
         if found.filter(local).is_none() {
-            let fault = match found {
-                Some(_) => "has no supported method",
-                None => "is not configured",
+            let near = meant(list, lists.iter().map(|known| known.name.as_str()));
+            let fault = match (found, near) {
+                (Some(_), _) => "has no supported method".to_owned(),
+                (None, Some(near)) => format!("is not configured ({near} is)"),
+                (None, None) => "is not configured".to_owned(),
             };
             return Explanation::new(
                 "no-login-list",
@@ -43,10 +46,20 @@ pub(super) fn password(user: &Untrusted, failure: &Failure, parsed: &Parsed, pol
         Some(_) => format!("user {user} from {peer} has no password configured here"),
         None => format!("there is no user {user}, the name that {peer} sent"),
     };
+    let near = match known {
+        Some(_) => None,
+        None => meant(&name, parsed.config.users.iter().map(|user| user.name.as_str())),
+    };
+    let there = match near {
+        Some(meant) => {
+            format!("There: enter the user name again ({meant} is probably meant), and the password.")
+        }
+        None => "There: enter the user name and password again; passwords are case-sensitive.".into(),
+    };
     let of_list = lists.iter().filter(|known| asked.is_none_or(|(list, _)| known.name == *list));
     Explanation::new("wrong-password", format!("Xauth failed: {about}."))
         .line(known.map(|user| user.line).into_iter().chain(of_list.map(|list| list.line)))
-        .advise("There: enter the user name and password again; passwords are case-sensitive.")
+        .advise(there)
         .advise("Here: set it with `username NAME secret PASSWORD`.")
 }
 
@@ -57,13 +70,19 @@ pub(super) fn group(group: &Untrusted, failure: &Failure, parsed: &Parsed, polic
     let groups = &parsed.config.groups;
     let Some(known) = groups.iter().find(|known| known.name == name) else {
         let names: Vec<_> = groups.iter().map(|group| group.name.as_str()).collect();
+        let there = match meant(&name, names.iter().copied()) {
+            Some(meant) => {
+                format!("There: {meant} is probably meant; correct the group name in the client's profile.")
+            }
+            None => "There: correct the group name in the client's profile; it is case-sensitive.".into(),
+        };
         return Explanation::new(
             "unknown-group",
             format!("The client at {peer} asks for group {group}, which is not configured here."),
         )
         .side("client group", name, names.join(", "), true)
         .line(groups.iter().map(|group| group.line))
-        .advise("There: correct the group name in the client's profile; it is case-sensitive.")
+        .advise(there)
         .advise(format!("Here: `crypto isakmp client configuration group {group}`, and `match identity group {group}` in a profile."));
     };
     let out = |why: String| {

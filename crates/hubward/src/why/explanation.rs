@@ -23,6 +23,8 @@ pub(crate) struct Explanation {
     pub(crate) verdict: String,
     /// What they offered, what we want.
     pub(crate) sides: Vec<Side>,
+    /// What is counted or known, a sentence each.
+    pub(crate) evidence: Vec<String>,
     /// Lines of the configuration concerned, by number.
     pub(crate) lines: Vec<u32>,
     /// What to change, here or there.
@@ -43,6 +45,11 @@ impl Explanation {
     ) -> Self {
         let (what, theirs, ours) = (what.to_string(), theirs.into(), ours.into());
         self.sides.push(Side { what, theirs, ours, differs });
+        self
+    }
+
+    pub(super) fn seen(mut self, evidence: impl Into<String>) -> Self {
+        self.evidence.push(evidence.into());
         self
     }
 

@@ -28,12 +28,15 @@ fn phase1(sa: &IsakmpView, policy: &Policy) -> Option<Explanation> {
     let ours = policy.proposals.iter().find(fits)?;
     let kept = sa.expires?.since(sa.created);
     let theirs = wanted(sa.offered, kept, ours.lifetime, sa.initiator)?;
-    Some(note(1, sa.path.remote, theirs, ours.lifetime).line([ours.line]).advise(format!(
-        "Here: `lifetime {}` in `crypto isakmp policy {}`; or there: {} seconds.",
-        theirs.as_secs(),
-        ours.priority,
-        ours.lifetime.as_secs()
-    )))
+    let here = match theirs.as_secs() {
+        seconds @ 60..=86_400 => {
+            format!("Here: `lifetime {seconds}` in `crypto isakmp policy {}`; or there: ", ours.priority)
+        }
+        // more than the command takes
+        _ => "There: ".to_owned(),
+    };
+    let advice = format!("{here}{} seconds.", ours.lifetime.as_secs());
+    Some(note(1, sa.path.remote, theirs, ours.lifetime).line([ours.line]).advise(advice))
 }
 
 fn phase2(sa: &ChildView, parsed: &Parsed, policy: &Policy) -> Option<Explanation> {
@@ -48,11 +51,14 @@ fn phase2(sa: &ChildView, parsed: &Parsed, policy: &Policy) -> Option<Explanatio
         _ => entry.line,
     });
     let global = line_of(parsed, "crypto ipsec security-association lifetime seconds");
-    Some(note(2, sa.path.remote, theirs, ours).line(line.into_iter().chain(global)).advise(format!(
-        "Here: `set security-association lifetime seconds {}` in the crypto map entry; or there: {} seconds.",
-        theirs.as_secs(),
-        ours.as_secs()
-    )))
+    let here = match theirs.as_secs() {
+        seconds @ 120..=2_592_000 => format!(
+            "Here: `set security-association lifetime seconds {seconds}` in the crypto map entry; or there: "
+        ),
+        _ => "There: ".to_owned(),
+    };
+    let advice = format!("{here}{} seconds.", ours.as_secs());
+    Some(note(2, sa.path.remote, theirs, ours).line(line.into_iter().chain(global)).advise(advice))
 }
 
 /// What the peer proposes, if it differs. The initiator only sees what the other side shortened.

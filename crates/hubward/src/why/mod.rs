@@ -12,6 +12,8 @@ mod clients;
 mod doc_tests;
 pub(crate) mod explanation;
 pub(crate) mod failure;
+pub(crate) mod health;
+pub(crate) mod history;
 mod lifetime;
 mod lockout;
 pub(crate) mod offline;

@@ -28,6 +28,12 @@ pub(crate) fn evidence(said: &Explanation, configuration: &[String], out: &mut d
             writeln!(out, "{}", line.trim_end())?;
         }
     }
+    if !said.evidence.is_empty() {
+        writeln!(out, "\n  What is known:")?;
+        for evidence in &said.evidence {
+            writeln!(out, "  * {evidence}")?;
+        }
+    }
     if !said.lines.is_empty() {
         writeln!(out, "\n  Configuration:")?;
         for (place, line) in said.lines.iter().enumerate() {

@@ -1,6 +1,7 @@
 //! The bounded record of what went wrong, by peer.
 
 use crate::why::failure::{Cause, Failure};
+use crate::why::history::{self, Histories};
 use hubward_proto::esp::inbound::Refused;
 use hubward_proto::esp::sa::ChildSa;
 use hubward_proto::ike::event::{Event, EventKind};
@@ -28,6 +29,7 @@ pub(crate) struct Record {
     /// ISAKMP SAs with a recorded failure and its time, the newest last: a later complaint or
     /// silence of the peer is not a failure of its own.
     noted: VecDeque<(ConnId, Duration)>,
+    histories: Histories,
 }
 
 impl Record {
@@ -38,8 +40,19 @@ impl Record {
         all
     }
 
+    /// What became of each peer.
+    pub(crate) fn histories(&self) -> Histories {
+        Histories::clone(&self.histories)
+    }
+
+    /// Notes ESP for an SPI that is not known, from an address where a peer was.
+    pub(crate) fn stray(&mut self, wall: Duration, peer: IpAddr, spi: u32) {
+        history::stray(&mut self.histories, wall, peer, spi);
+    }
+
     /// Records an event of the engine.
     pub(crate) fn event(&mut self, wall: Duration, event: &Event) {
+        history::event(&mut self.histories, wall, event);
         let Some(path) = event.path else { return };
         let noted = self.noted.iter().rev().find(|(connection, _)| Some(*connection) == event.connection);
         let known = noted.is_some_and(|(_, then)| wall.saturating_sub(*then) < CONSEQUENCES);

@@ -437,6 +437,29 @@ fn no_answer_at_all() {
 }
 
 #[test]
+fn every_difference_is_marked() {
+    let phase1 = edit(&edit(SPOKE, "encr 3des", "encr aes 256"), "  group 2", "  group 14");
+    let said = World::call(HUB, &phase1, Way::Open).hub("phase1-proposal");
+    assert_eq!(differing(&said), [("encryption", "aes 256", "3des"), ("group", "14", "2")]);
+    let phase2 = edit(SPOKE, "esp-3des esp-sha-hmac", "esp-aes 256 esp-md5-hmac");
+    let said = World::call(HUB, &phase2, Way::Open).hub("transform-set");
+    assert_eq!(
+        differing(&said),
+        [("encryption", "esp-aes 256", "esp-3des"), ("integrity", "esp-md5-hmac", "esp-sha-hmac")]
+    );
+}
+
+/// Where no key is in use yet, none differs.
+#[test]
+fn the_way_back_and_not_the_key() {
+    let world = World::call(HUB, SPOKE, Way::NoWayBack);
+    let said = world.hub("no-way-back");
+    assert!(said.verdict.contains("lost on the way back") && !said.verdict.contains("key"), "{said:#?}");
+    assert!(said.advice[0].contains("`show ip route`"), "{said:#?}");
+    assert_eq!(world.sides[1].said("no-answer").lines, [line(SPOKE, "crypto isakmp key")]);
+}
+
+#[test]
 fn a_nat_with_4500_blocked() {
     let mut world = World::call(HUB, SPOKE, Way::NatWithout4500);
     for side in &world.sides {

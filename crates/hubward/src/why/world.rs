@@ -167,6 +167,8 @@ pub(super) enum Way {
     Open,
     /// Nothing gets through.
     Dead,
+    /// What the hub sends is lost.
+    NoWayBack,
     /// The spoke is behind a NAT, and UDP 4500 is blocked.
     NatWithout4500,
 }
@@ -272,7 +274,8 @@ impl World {
 
     fn carry(&mut self, from: usize, path: Path, bytes: &[u8]) {
         let blocked = self.way == Way::NatWithout4500 && path.local_port == NATT_PORT;
-        let arrives = self.way != Way::Dead && !blocked;
+        let lost = self.way == Way::NoWayBack && from == 0;
+        let arrives = self.way != Way::Dead && !blocked && !lost;
         // behind a NAT, the spoke's source port differs on the path
         let natted = self.way == Way::NatWithout4500;
         let remote_port = if natted && from == 1 { 1024 } else { path.local_port };

@@ -65,7 +65,7 @@ pub(crate) fn managed_hub() -> Result<String> {
     Ok(text)
 }
 
-/// Done when 3: without tunnels, with the spoke's, and with the client's too.
+/// Without tunnels, with the spoke's, and with the client's too.
 fn parsers(lab: &Lab) -> Result<()> {
     let scene = Scene::with(lab, Client::Direct, &managed_hub()?)?;
     let home = lab.subdir("python")?;
@@ -89,7 +89,7 @@ type Tool = fn(&Scene, &Path) -> Result<()>;
 /// The password of `admin` is in `python/login.py`; NAPALM lists only users whose secret is a hash.
 const ADMIN: &str = "username admin privilege 15 secret 5 $1$hwrd$WA/ZyrqT9ksAusKpfUWFF/\n";
 
-/// Done when 2 and 3: every tool logs in from a host in the hub's LAN, reads and configures, while
+/// Every tool logs in from a host in the hub's LAN, reads and configures, while
 /// both tunnels carry packets.
 fn by_ssh(lab: &Lab) -> Result<()> {
     let scene = Scene::with_arguments(lab, Client::Direct, &managed_hub()?, &["--ssh", "10.1.1.1:22"])?;

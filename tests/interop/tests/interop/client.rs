@@ -1,4 +1,4 @@
-//! Done when 2 (e) and the client's part of 8: the Hubward VPN client.
+//! The Hubward VPN client.
 //!
 //! ```text
 //!  hub_lan ── hub (strongSwan, Hubward) ── inet ── client (Hubward) 10.51.82.100

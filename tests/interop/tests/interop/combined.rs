@@ -1,4 +1,4 @@
-//! Done when 2 (c), A04 and A38: a spoke without Xauth and a client with it, on one hub at the same
+//! A spoke without Xauth and a client with it, on one hub at the same
 //! time.
 //!
 //! ```text

@@ -1,4 +1,4 @@
-//! Done when 2 (a) and (g): a Hubward hub and a strongSwan spoke, main mode.
+//! A Hubward hub and a strongSwan spoke, main mode.
 //!
 //! ```text
 //!  hub_lan ── hub (Hubward) ── inet ── spoke (strongSwan) ── spoke_lan

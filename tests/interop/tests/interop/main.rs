@@ -25,6 +25,7 @@ mod flood;
 mod guard;
 mod harness_selfcheck;
 mod headquarters;
+mod health;
 mod interfaces;
 mod kernel;
 mod l2l;
@@ -163,6 +164,7 @@ fn main() {
         ("privileges", privileges::CASES),
         ("rows", rows::CASES),
         ("shows", shows::CASES),
+        ("health", health::CASES),
         ("why", why::CASES),
         ("terminal", terminal::CASES),
     ];

@@ -1,4 +1,4 @@
-//! Done when 2 (i): two clients and a spoke behind one NAT.
+//! Two clients and a spoke behind one NAT.
 //!
 //! ```text
 //!  hub_lan ── hub (Hubward) ── inet ── nat 10.51.82.100 ─┬─ in0 192.168.77.0/24 ── client (vpnc, gfullage)

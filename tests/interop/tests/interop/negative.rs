@@ -1,4 +1,4 @@
-//! Done when 3, A27 and A37: wrong peers and hostile packets against a running hub that serves
+//! Wrong peers and hostile packets against a running hub that serves
 //! another peer meanwhile.
 //!
 //! ```text

@@ -1,4 +1,4 @@
-//! Done when 2 (h): under a running ping and with no packet lost, rekey of phase 2 and of phase 1
+//! Under a running ping and with no packet lost, rekey of phase 2 and of phase 1
 //! from either side.
 //!
 //! ```text

@@ -1,4 +1,4 @@
-//! Done when 2 (b), (f) and (g): a Hubward hub and remote-access clients, aggressive mode, Xauth
+//! A Hubward hub and remote-access clients, aggressive mode, Xauth
 //! and mode-config.
 //!
 //! ```text

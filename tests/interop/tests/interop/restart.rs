@@ -1,4 +1,4 @@
-//! Done when 8: `kill -9` of the hub during traffic and start again.
+//! `kill -9` of the hub during traffic and start again.
 //!
 //! ```text
 //!  hub_lan ── hub (Hubward, killed) ── inet (dnsmasq) ── spoke (Hubward, or strongSwan with DPD) ── spoke_lan

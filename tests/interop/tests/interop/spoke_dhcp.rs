@@ -1,4 +1,4 @@
-//! Done when 2 (d) and A07: a Hubward spoke whose address comes by DHCP, and a strongSwan hub.
+//! A Hubward spoke whose address comes by DHCP, and a strongSwan hub.
 //!
 //! ```text
 //!  hub_lan ── hub (strongSwan) ── inet (dnsmasq) ── spoke (Hubward) ── spoke_lan

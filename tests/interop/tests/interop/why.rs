@@ -1,4 +1,4 @@
-//! Issue 3, done when 5: what `why` says of real peers that are configured wrongly: the sentence,
+//! What `why` says of real peers that are configured wrongly: the sentence,
 //! what differs, and the lines of the configuration by number. Two engines in one process produce
 //! the other causes (`crates/hubward/src/why`), SHA-256 check values of 96 bits among them:
 //! strongSwan can make those in the kernel alone.
@@ -209,12 +209,14 @@ fn lifetimes(lab: &Lab) -> Result<()> {
         &refs(&[line(&config, "crypto isakmp policy 10")?]),
     );
     let text = scene.hub.exec("why gfullage")?;
-    assert!(text.starts_with("gfullage: up, 1 tunnel; there is nothing to explain now."), "{text}");
+    // the command takes no more than 86400
+    assert!(!text.contains("`lifetime 2147483`"), "{text}");
+    assert!(text.starts_with("gfullage: up, 1 tunnel; ") && !text.contains("is wrong"), "{text}");
     assert!(
         text.contains("The lifetimes of phase 2 differ: 10.51.82.100 wants 2147483 seconds, we want 3600;"),
         "{text}"
     );
-    assert_eq!(scene.hub.exec("why")?, "Nothing has failed since the start.\n");
+    assert!(scene.hub.exec("why")?.ends_with("Nothing has failed since the start.\n"));
     Ok(())
 }
 
