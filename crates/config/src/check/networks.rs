@@ -19,7 +19,7 @@ pub(super) fn routes(config: &Config, found: &mut Vec<Diagnostic>) {
     let bearer = config.interfaces.iter().find(|interface| interface.crypto_map.is_some());
     for (route, place) in config.routes.iter().zip(0_usize..) {
         let Some(hop) = route.next_hop else { continue };
-        if let Some(interface) = bearer_of(config, hop.into()) {
+        if let Some(interface) = bearer_of(config, hop) {
             let message = format!(
                 "next hop {hop} is the address of {} itself; the route stays inactive",
                 interface.name

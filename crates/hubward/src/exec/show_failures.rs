@@ -95,7 +95,7 @@ fn is_sa_of(snapshot: &Snapshot, sa: &IsakmpView, who: &str) -> bool {
 fn findings(context: &Context, who: Option<&str>) -> Vec<FailureRow> {
     let snapshot = &context.snapshot;
     let health = Health::of(snapshot);
-    let is = |of: &dyn Fn(&str) -> bool| who.is_none_or(|who| of(who));
+    let is = |of: &dyn Fn(&str) -> bool| who.is_none_or(of);
     let mut found = health.findings(
         |flow| is(&|who| is_flow_of(snapshot, flow, who)),
         |sa| is(&|who| is_sa_of(snapshot, sa, who)),
