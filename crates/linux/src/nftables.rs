@@ -5,6 +5,7 @@
 pub mod chains;
 pub mod elements;
 pub mod objects;
+mod replace;
 
 use crate::error::Error;
 use crate::marks::POLICY_MASK;
@@ -18,10 +19,14 @@ const NEWTABLE: u16 = 0;
 const GETTABLE: u16 = 1;
 const DELTABLE: u16 = 2;
 const NEWCHAIN: u16 = 3;
+const GETCHAIN: u16 = 4;
+const DELCHAIN: u16 = 5;
 const NEWRULE: u16 = 6;
 const GETRULE: u16 = 7;
+const DELRULE: u16 = 8;
 const NEWSET: u16 = 9;
 const GETSET: u16 = 10;
+const DELSET: u16 = 11;
 const NEWSETELEM: u16 = 12;
 const NEWGEN: u16 = 15;
 const GETGEN: u16 = 16;
@@ -195,46 +200,6 @@ impl Nftables {
     /// Opens it. Needs no right; to change anything takes CAP_NET_ADMIN.
     pub fn open() -> Result<Self, Error> {
         Ok(Self { netlink: Netlink::open_netfilter()? })
-    }
-
-    /// Puts a table in the place of the one of its name, if there is one: each packet meets either
-    /// the old one or the new one.
-    pub fn replace(&self, table: &Table) -> Result<(), Error> {
-        let mut messages = vec![
-            named(NEWTABLE, CREATE, &table.name),
-            named(DELTABLE, 0, &table.name),
-            named(NEWTABLE, CREATE, &table.name),
-        ];
-        for (id, set) in (1u32..).zip(&table.sets) {
-            // the type is an IPv4 address, in the order of the network: for nft, which prints it
-            let order: [u8; 6] = [0, 4, 2, 0, 0, 0];
-            messages.push(
-                request(NEWSET, CREATE)
-                    .text(1, &table.name)
-                    .text(2, &set.name)
-                    .big(3, 4)
-                    .big(4, 7)
-                    .big(5, 4)
-                    .big(10, id)
-                    .attribute(13, &order),
-            );
-            messages.extend(elements(&table.name, &set.name, &set.ranges));
-        }
-        messages.extend(table.chains.iter().map(|chain| {
-            request(NEWCHAIN, CREATE).text(1, &table.name).text(3, &chain.name).maybe(
-                chain.hook,
-                |message, hook| {
-                    let (number, priority) = hook.place();
-                    message
-                        .nest(4, |hook| hook.big(1, number).big(2, priority.cast_unsigned()))
-                        .text(7, "filter")
-                },
-            )
-        }));
-        for chain in &table.chains {
-            messages.extend(chain.rules.iter().map(|rule| rule_message(&table.name, &chain.name, rule)));
-        }
-        self.netlink.batch("replace the packet filter", &table.name, SUBSYSTEM, messages)
     }
 
     /// Adds ranges to a set. None of them may overlap one that is there, or the kernel refuses all.

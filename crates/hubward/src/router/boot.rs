@@ -10,13 +10,12 @@
 use super::held;
 use super::rules::one_to_one::still_held;
 use super::rules::{Here, Rules, TABLE, rules};
-use super::whole;
+use super::{Kept, put};
 use crate::machine::apply::is_plain;
 use crate::machine::faces::LOOPBACK;
 use anyhow::Context as _;
 use hubward_config::Parsed;
 use hubward_config::model::{Config, Interface};
-use hubward_linux::nft;
 use hubward_linux::nftables::{Chain, Hook, Nftables, Rule, Table, Verdict};
 use std::collections::BTreeSet;
 
@@ -43,12 +42,12 @@ pub(crate) fn set_up(mut parsed: Parsed, here: Here<'_>) -> anyhow::Result<InFor
         filters.remove(TABLE)?;
         return Ok(InForce::Nothing);
     }
-    let counts = filters.named_counters(TABLE).unwrap_or_default();
-    let held = still_held(&wanted.pools, &held::read(&filters, &wanted.pools).unwrap_or_default());
-    let loaded = nft::load(&whole(&wanted, &counts, &held)).or_else(|error| {
+    let there = held::read(&filters, &wanted.pools).unwrap_or_default();
+    let held = Kept { stays: still_held(&wanted.pools, &there), there };
+    let loaded = put(Some(&filters), None, &wanted, &held).or_else(|error| {
         // a kernel may lack what follows FTP
         let plain = with_unknown(rules(&parsed, Here { follows: false, ..here }), &unknown, here);
-        nft::load(&whole(&plain, &counts, &held)).map_err(|_| error)
+        put(Some(&filters), None, &plain, &held).map_err(|_| error)
     });
     if let Err(error) = loaded {
         filters.replace(&closed()).context("nothing filters, and forwarding cannot be stopped")?;
@@ -79,6 +78,7 @@ fn with_unknown(mut made: Rules, unknown: &[String], here: Here<'_>) -> Rules {
     let known = known.into_iter().filter(|link| is_plain(link)).chain([LOOPBACK]);
     let known = known.map(|link| format!("\"{link}\""));
     let known = known.collect::<Vec<_>>().join(", ");
+    made.parts.push("chain unknown_links".into());
     made.text += &format!(
         "  chain unknown_links {{\n    type filter hook forward priority -145; policy accept;\n    iifname != {{ {known} }} drop\n    oifname != {{ {known} }} drop\n  }}\n"
     );

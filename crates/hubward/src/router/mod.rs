@@ -219,21 +219,12 @@ impl Router {
         Ok(Kept { stays, there })
     }
 
-    fn load(&mut self, wanted: &Rules, held: &Kept) -> anyhow::Result<()> {
-        if let Some(there) = self.rules.as_ref().filter(|there| !there.text.is_empty()) {
-            match load(&change(there, wanted, held)) {
-                Ok(()) => return Ok(()),
-                // another program changed the table
-                Err(error @ Error::Rules { .. }) => {
-                    tracing::info!("the nftables table {TABLE} is made again: {error}")
-                }
-                // whatever it waits for, it would wait again
-                Err(error) => return Err(error.into()),
-            }
-        }
-        let counts = self.filters.as_ref().and_then(|filters| filters.named_counters(TABLE).ok());
-        let counts = counts.unwrap_or_default();
-        Ok(load(&whole(wanted, &counts, &held.stays))?)
+    fn load(&mut self, wanted: &Rules, held: &Kept) -> Result<(), Error> {
+        let known = self
+            .rules
+            .as_ref()
+            .map(|rules| There { parts: rules.parts.clone(), counters: rules.counters.clone() });
+        put(self.filters.as_ref(), known, wanted, held)
     }
 
     /// Like [`Self::set`]; errors are logged, and it is tried again. Whatever `nft` waits for, the
@@ -368,6 +359,42 @@ fn name_here(names: &Names, index: u32) -> Option<String> {
     names.iter().find(|(_, known)| **known == link).map(|(name, _)| name.clone())
 }
 
+/// Puts rules in the place of those that are there, of which what is `known` need not be read.
+///
+/// A table that is there is changed, not made anew: a chain that the kernel asks is two chains while
+/// it is deleted and made, and a packet can pass between them.
+fn put(filters: Option<&Nftables>, known: Option<There>, wanted: &Rules, held: &Kept) -> Result<(), Error> {
+    let read = || filters.and_then(|filters| There::read(filters).ok());
+    for there in known.map(Some).into_iter().chain([None]) {
+        let Some(there) = there.or_else(read).filter(|there| !there.parts.is_empty()) else { break };
+        match load(&change(&there, wanted, held)) {
+            // another program changed the table
+            Err(error @ Error::Rules { .. }) => {
+                tracing::info!("the nftables table {TABLE} is not as it was left: {error}");
+            }
+            // whatever it waited for, it would wait again
+            result => return result,
+        }
+    }
+    let counts = filters.and_then(|filters| filters.named_counters(TABLE).ok()).unwrap_or_default();
+    load(&whole(wanted, &counts, &held.stays))
+}
+
+/// What the kernel's table has.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct There {
+    parts: Vec<String>,
+    counters: BTreeSet<String>,
+}
+
+impl There {
+    fn read(filters: &Nftables) -> Result<Self, Error> {
+        let mut parts = filters.parts(TABLE)?;
+        parts.extend(filters.objects(TABLE)?);
+        Ok(Self { parts, counters: filters.named_counters(TABLE)?.into_keys().collect() })
+    }
+}
+
 /// Who has addresses of pools.
 #[derive(Debug, Default)]
 struct Kept {
@@ -393,7 +420,7 @@ fn whole(wanted: &Rules, counts: &BTreeMap<String, Counted>, held: &Holdings) ->
 
 /// A transaction that makes one table of another: counters, the entries of reflexive lists and the
 /// addresses of hosts stay.
-fn change(there: &Rules, wanted: &Rules, held: &Kept) -> String {
+fn change(there: &There, wanted: &Rules, held: &Kept) -> String {
     let mut text = format!("flush table ip {TABLE}\n");
     let outlives = |part: &str| part.strip_prefix("map ").is_none_or(|map| map.starts_with(MAPS));
     let stays = |part: &String| outlives(part) && wanted.parts.contains(part);
@@ -432,6 +459,11 @@ fn change(there: &Rules, wanted: &Rules, held: &Kept) -> String {
 mod tests {
     use super::*;
 
+    fn there(parts: &[&str], counters: &[&str]) -> There {
+        let all = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        There { parts: all(parts), counters: all(counters).into_iter().collect() }
+    }
+
     fn rules(parts: &[&str], counters: &[&str]) -> Rules {
         Rules {
             text: "  chain a {\n  }\n".into(),
@@ -445,7 +477,7 @@ mod tests {
     /// stay as well.
     #[test]
     fn a_change_leaves_what_stays() {
-        let there = rules(&["chain a", "chain b", "map m", "set reflexive_1", "ct timeout tcp"], &["x", "y"]);
+        let there = there(&["chain a", "chain b", "map m", "set reflexive_1", "ct timeout tcp"], &["x", "y"]);
         let wanted = rules(&["chain a", "map m", "set reflexive_1", "ct timeout tcp"], &["y", "z"]);
         let text = change(&there, &wanted, &Kept::default());
         let expected = "flush table ip hubward_router\n\

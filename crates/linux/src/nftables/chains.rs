@@ -1,11 +1,10 @@
 //! The chains of every program that the kernel asks about packets of IPv4.
 
-use super::{GETRULE, Nftables, SUBSYSTEM};
+use super::{GETCHAIN, GETRULE, Nftables, SUBSYSTEM};
 use crate::error::Error;
 use crate::netlink::{Attributes, Message, text_of};
 use std::fmt;
 
-const GETCHAIN: u16 = 4;
 /// What a message about all families and tables says of them.
 const ALL: [u8; 4] = [0; 4];
 const NF_DROP: u32 = 0;

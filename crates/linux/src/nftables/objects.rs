@@ -1,16 +1,27 @@
 //! Tables that were loaded as text: their named counters, and whether they are as they were loaded.
 
-use super::{Counted, GETRULE, GETTABLE, NEWOBJ, NEWTABLE, Nftables, SUBSYSTEM, counted_of, named, request};
+use super::{
+    Counted, GETCHAIN, GETRULE, GETTABLE, NEWOBJ, NEWTABLE, Nftables, SUBSYSTEM, counted_of, named, request,
+};
 use crate::error::Error;
 use crate::netlink::{Attributes, text_of};
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-const GETCHAIN: u16 = 4;
 const GETOBJ: u16 = 19;
 const GETOBJ_RESET: u16 = 21;
 /// `NFT_OBJECT_COUNTER`.
 const COUNTER: u32 = 1;
+/// `NFT_OBJECT_…` of other objects, and how `nft` calls them.
+const OBJECTS: [(u32, &str); 7] = [
+    (2, "quota"),
+    (3, "ct helper"),
+    (4, "limit"),
+    (7, "ct timeout"),
+    (8, "secmark"),
+    (9, "ct expectation"),
+    (10, "synproxy"),
+];
 
 /// What there is of a table. Two are equal if nobody took away, replaced or added a table, chain or
 /// rule in between: the kernel never gives a handle twice. Elements of sets may change.
@@ -77,6 +88,22 @@ impl Nftables {
         match found {
             Err(error) if error.is_not_found() => Ok(BTreeMap::new()),
             found => Ok(found?.into_iter().collect()),
+        }
+    }
+
+    /// The objects of a table besides counters, as `nft` calls them: `ct timeout t`. Empty if there is
+    /// no table.
+    pub fn objects(&self, table: &str) -> Result<Vec<String>, Error> {
+        let message = request(GETOBJ, 0).text(1, table);
+        let found = self.netlink.list("read the objects of", table, &message, |_, body| {
+            let of = attribute(body, 1).map(text_of)?;
+            let kind = attribute(body, 3)?.try_into().map(u32::from_be_bytes).ok()?;
+            let (_, word) = OBJECTS.iter().find(|(number, _)| *number == kind)?;
+            (of == table).then(|| Some(format!("{word} {}", attribute(body, 2).map(text_of)?)))?
+        });
+        match found {
+            Err(error) if error.is_not_found() => Ok(Vec::new()),
+            found => found,
         }
     }
 

@@ -13,6 +13,8 @@ use std::time::Duration;
 pub(crate) fn tests() -> Vec<Test> {
     vec![
         ("filter::a_table_is_put_in_place_replaced_counted_and_removed", whole_tables),
+        ("filter::nothing_passes_between_two_tables_that_both_drop_it", between_tables),
+        ("filter::what_a_table_has_is_told_as_nft_calls_it", parts),
         ("filter::each_test_tells_packets_apart", each_test),
         ("filter::sets_of_many_ranges_hold_just_these", sets),
         ("filter::a_batch_that_the_kernel_refuses_changes_nothing", all_or_none),
@@ -85,6 +87,85 @@ fn whole_tables() {
     assert!(!filters.exists("test_guard").unwrap());
     // the namespaces are apart
     assert!(!pair.b.run(|| Nftables::open().unwrap()).unwrap().exists("test_guard").unwrap());
+}
+
+/// Many replacements under packets that old and new drop; the long chain of another program between
+/// them gives a packet time to ask one before and one after.
+fn between_tables() {
+    let pair = Pair::new();
+    let filters = open(&pair);
+    let of = |name: &str, rules| {
+        let chains = vec![Chain { name: "output".into(), hook: Some(Hook::Output), rules }];
+        Table { name: name.into(), sets: vec![], chains }
+    };
+    let to_far = || Is::destination(net("192.0.2.2/32"));
+    let closed = |other: u16| {
+        of(
+            "test_guard",
+            vec![
+                Rule::new(vec![Is::Protocol(17), Is::DestinationPort(other)], Verdict::Drop),
+                drop_of(vec![to_far()]),
+            ],
+        )
+    };
+    filters.replace(&closed(9)).unwrap();
+    let long = (0..1000u16).map(|n| Rule::new(vec![Is::Protocol(17), Is::SourcePort(n)], Verdict::Return));
+    filters.replace(&of("test_long", long.collect())).unwrap();
+    let there = pair.b.run(|| UdpSocket::bind((FAR, 7)).unwrap()).unwrap();
+    let here = pair.a.run(|| UdpSocket::bind(("192.0.2.1", 7000)).unwrap()).unwrap();
+    let over = std::sync::atomic::AtomicBool::new(false);
+    let sent = std::thread::scope(|scope| {
+        let sender = scope.spawn(|| {
+            let mut sent = 0u32;
+            while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                // the sender is notified of what the filter drops
+                let _told = here.send_to(&[7; 10], (FAR, 7));
+                sent += 1;
+            }
+            sent
+        });
+        for n in 0..2000 {
+            filters.replace(&closed(9 + n % 2)).unwrap();
+        }
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        sender.join().unwrap()
+    });
+    assert!(sent > 400, "only {sent} packets were sent");
+    there.set_read_timeout(Some(SOON)).unwrap();
+    let passed = std::iter::from_fn(|| there.recv(&mut [0; 10]).ok()).count();
+    assert_eq!(passed, 0, "of {sent} packets");
+}
+
+/// What there is besides what was meant goes, whatever the table was.
+fn parts() {
+    let pair = Pair::new();
+    let filters = open(&pair);
+    assert_eq!(filters.parts("test_guard").unwrap(), Vec::<String>::new());
+    let text = "table ip test_guard {
+        counter c { }
+        ct timeout slow { protocol tcp; l3proto ip; policy = { established: 100 }; }
+        set s { type ipv4_addr; }
+        map m { type ipv4_addr : counter; elements = { 192.0.2.2 : \"c\" }; }
+        map v { type inet_service : verdict; elements = { 7 : goto other }; }
+        chain other { ip daddr { 192.0.2.3, 192.0.2.4 } accept; }
+        chain output { type filter hook output priority 5; counter name ip daddr map @m; udp dport vmap @v; }
+        chain forward { type filter hook forward priority 0; drop; }
+    }";
+    // the helpers need a program
+    if hubward_linux::nft::program().is_none() {
+        return;
+    }
+    pair.a.run(|| hubward_linux::nft::load(text)).unwrap().unwrap();
+    assert_eq!(
+        filters.parts("test_guard").unwrap(),
+        ["set s", "map m", "map v", "chain other", "chain output", "chain forward"]
+    );
+    assert_eq!(filters.objects("test_guard").unwrap(), ["ct timeout slow"]);
+    filters.replace(&table(vec![])).unwrap();
+    assert_eq!(
+        filters.parts("test_guard").unwrap(),
+        ["chain forward", "chain checks", "chain output", "chain postrouting"]
+    );
 }
 
 fn each_test() {
