@@ -4,6 +4,11 @@
 #[cfg(test)]
 mod access_list_tests;
 mod attempt;
+mod capture_fragments;
+mod capture_link;
+mod capture_outcome;
+#[cfg(test)]
+mod capture_tests;
 mod causes;
 #[cfg(test)]
 mod client_tests;

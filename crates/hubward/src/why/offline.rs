@@ -4,8 +4,9 @@
 //! the third, go into a fresh engine. Encrypted messages cannot be read afterwards; how often they
 //! were sent and what came back is still informative.
 
-use super::attempt::{Attempt, Step, attempts};
-use super::recording::Recording;
+use super::attempt::{Attempt, Exchange, Seen, Step, Strange, attempts};
+use super::capture_outcome::{Known, outcome};
+use super::recording::{Part, Recording};
 use super::{explain, print};
 use crate::base::date::Date;
 use crate::base::family::v4_address;
@@ -14,7 +15,7 @@ use crate::translate;
 use crate::why::explanation::Explanation;
 use crate::why::record::Record;
 use hubward_config::Parsed;
-use hubward_config::model::{Addressing, Interface, KeyPeer};
+use hubward_config::model::{Addressing, Interface};
 use hubward_proto::ike::engine::Engine;
 use hubward_proto::ike::event::EventKind;
 use hubward_proto::ike::io::{Answer, Effect, Input, LeaseError, Question};
@@ -24,10 +25,13 @@ use hubward_proto::path::{Encapsulation, NATT_PORT, Path};
 use hubward_proto::policy::Policy;
 use hubward_proto::time::Instant;
 use hubward_proto::wire::isakmp::Header;
-use hubward_proto::wire::registry::{exchange, notify};
+use hubward_proto::wire::registry::exchange;
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+
+/// Exchanges after phase 1 of which each message is shown.
+const SHOWN: usize = 8;
 
 /// What a gateway with this configuration says to an attempt.
 #[derive(Default)]
@@ -52,9 +56,12 @@ pub(crate) fn tell(recording: &Recording, parsed: &Parsed, out: &mut dyn Write) 
         recording.messages.len(),
         counted(attempts.len(), "attempt"),
     )?;
+    let Strange { stray, foreign } = strange;
     for (number, what) in [
-        (strange, "messages belong to no attempt whose beginning is in the capture, or are not IKEv1"),
-        (recording.fragments, "fragments of UDP datagrams were not reassembled"),
+        (stray, "messages belong to no attempt whose beginning is in the capture"),
+        (foreign, "messages are not IKEv1, or are damaged"),
+        (recording.headless, "UDP datagrams are without their first IP fragment; they may be IKE messages"),
+        (recording.overlaps, "UDP datagrams were refused because their IP fragments overlap"),
         (recording.cut, "packets were truncated when they were captured (use tcpdump -s 0)"),
     ] {
         if number > 0 {
@@ -67,7 +74,8 @@ pub(crate) fn tell(recording: &Recording, parsed: &Parsed, out: &mut dyn Write) 
     let ours = addresses(parsed);
     for attempt in &attempts {
         writeln!(out)?;
-        attempted(attempt, recording, parsed, &ours, out)?;
+        let esp = attempt.esp(recording, &attempts);
+        attempted(&Known { attempt, esp, recording, parsed }, &ours, out)?;
     }
     Ok(())
 }
@@ -88,41 +96,41 @@ fn fixed_address(interface: &Interface) -> Option<IpAddr> {
     }
 }
 
-fn attempted(
-    attempt: &Attempt,
-    recording: &Recording,
-    parsed: &Parsed,
-    ours: &[Ipv4Addr],
-    out: &mut dyn Write,
-) -> io::Result<()> {
+fn attempted(known: &Known<'_>, ours: &[Ipv4Addr], out: &mut dyn Write) -> io::Result<()> {
+    let Known { attempt, esp, parsed, .. } = known;
     let (caller, called) = (attempt.caller.ip(), attempt.called.ip());
     let mode = if attempt.exchange == exchange::MAIN { "main mode" } else { "aggressive mode" };
     writeln!(out, "{caller} initiates to {called}, {mode}, {}", Date::new(attempt.begun()).iso())?;
     for step in &attempt.steps {
-        message(step, out)?;
+        message(step, "", out)?;
     }
-    let esp = attempt.esp(recording);
-    for (number, (who, behind)) in
-        [(caller, &attempt.behind[0]), (called, &attempt.behind[1])].into_iter().enumerate()
-    {
-        let kinds = [
-            (behind.transactions, "mode-config or Xauth"),
-            (behind.quick, "quick mode"),
-            (behind.informational, "informational"),
-            (esp.get(number).copied().unwrap_or(0), "ESP"),
-        ];
+    // who began a later exchange is not in the file when its first message is not
+    let numbered = attempt.seen() != Seen::Called;
+    for exchange in attempt.exchanges.iter().take(SHOWN).filter(|_| numbered) {
+        for step in &exchange.steps {
+            message(step, name(exchange), out)?;
+        }
+    }
+    let hidden = attempt.exchanges.len().saturating_sub(if numbered { SHOWN } else { 0 });
+    if hidden > 0 {
+        writeln!(out, "    then {hidden} more quick modes, Xauth or mode-config exchanges")?;
+    }
+    let from = [caller, called].into_iter().zip(&attempt.behind).zip(esp);
+    for ((who, behind), esp) in from {
+        let kinds = [(behind.informational, "informational"), (*esp, "ESP")];
         let seen: Vec<_> =
             kinds.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
         if !seen.is_empty() {
             writeln!(out, "    then from {who}: {}", seen.join(", "))?;
         }
     }
+    missing(attempt, out)?;
     if ours.contains(caller) && !ours.contains(called) {
         writeln!(
             out,
             "  This configuration is the initiator's; how the other side answers is decided there."
         )?;
-        return outcome(attempt, &esp, parsed, out);
+        return outcome(known, out);
     }
     if !ours.contains(called) {
         writeln!(out, "  {called} is not an address of this configuration; it is judged as if it were.")?;
@@ -142,122 +150,41 @@ fn attempted(
         let answered = if judgement.answers > 1 { "messages 1 and 3" } else { "message 1" };
         writeln!(out, "  This hub answers {answered}: it selects ISAKMP policy {policy}{line}.")?;
     }
-    outcome(attempt, &esp, parsed, out)
+    outcome(known, out)
 }
 
-fn message(step: &Step, out: &mut dyn Write) -> io::Result<()> {
-    let Step { number, message, count } = step;
+fn name(exchange: &Exchange) -> &'static str {
+    match exchange.kind {
+        exchange::QUICK => "quick mode ",
+        _ => "Xauth or mode-config ",
+    }
+}
+
+fn message(step: &Step, of: &str, out: &mut dyn Write) -> io::Result<()> {
+    let Step { number, message, count, .. } = step;
     let times = if *count == 1 { String::new() } else { format!(", {count} times") };
     let date = Date::new(message.time).iso();
     let clock = date.get(11..23).unwrap_or_default();
-    writeln!(out, "    {clock} message {number} {} -> {}{times}", message.source, message.destination)
+    writeln!(out, "    {clock} {of}message {number} {} -> {}{times}", message.source, message.destination)
 }
 
-/// What the sequence of messages shows by itself.
-fn outcome(attempt: &Attempt, esp: &[u64; 2], parsed: &Parsed, out: &mut dyn Write) -> io::Result<()> {
-    let (caller, called) = (attempt.caller.ip(), attempt.called.ip());
-    let [behind_caller, behind_called] = &attempt.behind;
-    let nat = attempt.nat().filter(|nat| nat.any());
-    if let Some(nat) = nat {
-        let who = match (nat.remote, nat.local) {
-            (true, true) => "Both sides are".to_string(),
-            (true, false) => format!("{caller} is"),
-            (false, _) => format!("{called} is"),
-        };
-        writeln!(out, "  {who} behind a NAT: from message 5 on, all messages use UDP 4500.")?;
-    }
-    for (who, behind) in [(caller, behind_caller), (called, behind_called)] {
-        for told in &behind.notifies {
-            writeln!(out, "  {who} sent an unencrypted notification: {}.", notify::name(*told))?;
-        }
-    }
-    let main = attempt.exchange == exchange::MAIN;
-    let refused = behind_called.informational > 0;
-    match attempt.last() {
-        _ if esp.iter().all(|count| *count > 0) => {
-            writeln!(out, "  The tunnel works: there are ESP packets both ways.")
-        }
-        _ if attempt.phase1_is_whole() => phase1_up(attempt, esp, out),
-        1 if behind_called.notifies.is_empty() => {
-            writeln!(
+/// The messages of which the file has only the beginning.
+fn missing(attempt: &Attempt, out: &mut dyn Write) -> io::Result<()> {
+    let of_exchanges =
+        attempt.exchanges.iter().flat_map(|one| one.steps.iter().map(move |step| (step, name(one))));
+    for (step, of) in attempt.steps.iter().map(|step| (step, "")).chain(of_exchanges) {
+        let (number, source) = (step.number, step.message.source.ip());
+        match step.message.part {
+            Part::Whole => {}
+            Part::Fragment => writeln!(
                 out,
-                "  {called} does not answer at all: the message from {caller} does not arrive there, or is not accepted, or the answer is lost on the path."
-            )
-        }
-        1 => writeln!(out, "  {called} refuses the proposal."),
-        5 if main
-            && !refused
-            && attempt.message(5).is_some_and(|step| step.message.destination.port() == NATT_PORT) =>
-        {
-            writeln!(
+                "  A fragment of {of}message {number} from {source} is missing: IP fragments are lost on the path, or were not recorded."
+            )?,
+            Part::Cut => writeln!(
                 out,
-                "  Message 5 is never answered: either UDP 4500 is blocked towards {caller}, or the pre-shared keys differ."
-            )?;
-            keys(attempt, parsed, out)
+                "  The {of}message {number} from {source} was truncated when it was captured (use tcpdump -s 0)."
+            )?,
         }
-        5 if main => {
-            writeln!(
-                out,
-                "  Message 5 is the first that is encrypted, and {called} does not accept it: usually the pre-shared keys differ."
-            )?;
-            keys(attempt, parsed, out)
-        }
-        4 if main && nat.is_some() => {
-            writeln!(out, "  Message 5 is missing: it should be sent on UDP 4500, which is probably blocked.")
-        }
-        2 if !main => {
-            writeln!(
-                out,
-                "  {caller} does not answer message 2: usually its group key (pre-shared key) differs from that of {called}."
-            )
-        }
-        last => writeln!(out, "  Nothing follows message {last}."),
-    }
-}
-
-/// The report on an attempt whose phase 1 is complete.
-fn phase1_up(attempt: &Attempt, esp: &[u64; 2], out: &mut dyn Write) -> io::Result<()> {
-    let (caller, called) = (attempt.caller.ip(), attempt.called.ip());
-    let [behind_caller, behind_called] = &attempt.behind;
-    writeln!(out, "  Phase 1 is up; what follows is encrypted.")?;
-    match (behind_caller.quick, behind_called.quick) {
-        (1.., 0) if behind_called.informational > 0 => writeln!(
-            out,
-            "  {called} refuses quick mode: there is no common transform set, or no access list mirrors the networks. `why {caller}` on the running hub says which."
-        ),
-        (1.., 0) => writeln!(out, "  Quick mode is never answered."),
-        (0, 0) if behind_caller.transactions > 0 => writeln!(
-            out,
-            "  There is no quick mode after Xauth and mode-config: the user's password was refused, or there was no address for the client. `why {caller}` on the running hub says which."
-        ),
-        (0, 0) => {
-            writeln!(out, "  Neither side initiates quick mode: there is no packet for the tunnel yet.")
-        }
-        _ => match esp {
-            [0, 0] => writeln!(
-                out,
-                "  A tunnel was negotiated, but the capture has no packet of it: there was none, or ESP (IP protocol 50) is blocked."
-            ),
-            [0, _] => writeln!(
-                out,
-                "  ESP goes from {called} to {caller} only: the packets of {caller} are lost on the path, or never sent into the tunnel."
-            ),
-            _ => writeln!(
-                out,
-                "  ESP goes from {caller} to {called} only: the return packets are lost on the path, or have no route into the tunnel."
-            ),
-        },
-    }
-}
-
-/// The lines of the keys that this configuration has for the caller.
-fn keys(attempt: &Attempt, parsed: &Parsed, out: &mut dyn Write) -> io::Result<()> {
-    let config = &parsed.config;
-    let caller = IpAddr::V4(*attempt.caller.ip());
-    let fits = |peer: &KeyPeer| matches!(peer, KeyPeer::Address(net) if net.contains(&caller));
-    let all = config.default_keys.iter().chain(config.keyrings.iter().flat_map(|ring| &ring.keys));
-    for key in all.filter(|key| fits(&key.peer)) {
-        writeln!(out, "  {:>5}  {}", key.line, print::line(key.line, parsed).trim_end())?;
     }
     Ok(())
 }
@@ -293,6 +220,10 @@ fn judge(attempt: &Attempt, parsed: &Parsed) -> Judgement {
     hub.engine.trace(TraceScope::All);
     for number in [1, 3] {
         let Some(step) = attempt.message(number) else { break };
+        // what is not whole cannot be judged
+        if step.message.part != Part::Whole {
+            break;
+        }
         if number == 3 && (attempt.exchange != exchange::MAIN || hub.cookie.is_none()) {
             break;
         }

@@ -8,7 +8,7 @@ use hubward_proto::path::{NATT_PORT, Path};
 use std::net::IpAddr;
 
 /// A pcap file of raw IP packets (link type 101).
-fn pcap(world: &World) -> Vec<u8> {
+pub(super) fn pcap(world: &World) -> Vec<u8> {
     let mut file = header(101);
     for (time, path, bytes) in &world.wire {
         let seconds = u32::try_from(time.since_origin().as_secs()).unwrap();
@@ -17,7 +17,7 @@ fn pcap(world: &World) -> Vec<u8> {
     file
 }
 
-fn header(link: u32) -> Vec<u8> {
+pub(super) fn header(link: u32) -> Vec<u8> {
     let mut file = Vec::new();
     for word in [0xa1b2_c3d4, 0x0004_0002, 0, 0, 262_144, link] {
         file.extend(u32::to_le_bytes(word));
@@ -25,7 +25,7 @@ fn header(link: u32) -> Vec<u8> {
     file
 }
 
-fn frame(file: &mut Vec<u8>, seconds: u32, packet: &[u8]) {
+pub(super) fn frame(file: &mut Vec<u8>, seconds: u32, packet: &[u8]) {
     let length = u32::try_from(packet.len()).unwrap();
     for word in [seconds, 0, length, length] {
         file.extend(word.to_le_bytes());
@@ -33,7 +33,7 @@ fn frame(file: &mut Vec<u8>, seconds: u32, packet: &[u8]) {
     file.extend(packet);
 }
 
-fn packet(path: &Path, bytes: &[u8]) -> Vec<u8> {
+pub(super) fn packet(path: &Path, bytes: &[u8]) -> Vec<u8> {
     let (IpAddr::V4(source), IpAddr::V4(destination)) = (path.local, path.remote) else { panic!("{path:?}") };
     let marker: &[u8] = if path.local_port == NATT_PORT { &[0; 4] } else { &[] };
     let length = u16::try_from(8 + marker.len() + bytes.len()).unwrap();
@@ -48,7 +48,7 @@ fn packet(path: &Path, bytes: &[u8]) -> Vec<u8> {
     [&packet, marker, bytes].concat()
 }
 
-fn told(file: &[u8], config: &str) -> String {
+pub(super) fn told(file: &[u8], config: &str) -> String {
     let recording = Recording::read(file).unwrap();
     let mut text = Vec::new();
     tell(&recording, &hubward_config::parse(config), &mut text).unwrap();
@@ -60,7 +60,7 @@ fn call(hub: &str, spoke: &str, way: Way) -> String {
     told(&pcap(&World::call(hub, spoke, way)), hub)
 }
 
-fn holds(text: &str, parts: &[&str]) {
+pub(super) fn holds(text: &str, parts: &[&str]) {
     for part in parts {
         assert!(text.contains(part), "{part:?} is not in\n{text}");
     }

@@ -1,7 +1,8 @@
-//! The IPsec content of a packet capture: IKE messages, and how many ESP packets went each way.
-//! Reads pcap and pcapng files of tcpdump and Wireshark, with Ethernet (and VLAN tags), Linux
-//! cooked or raw IP frames.
+//! The IPsec content of a packet capture: IKE messages, and how many ESP packets went each way by
+//! their SPIs. Reads pcap and pcapng files of tcpdump and Wireshark.
 
+use super::capture_fragments::{Datagram, Fragments, Joined, Piece};
+use super::capture_link::{Unsupported, packet};
 use hubward_proto::path::{ISAKMP_PORT, NATT_PORT};
 use hubward_proto::wire::ip::{Ipv4, protocol};
 use pcap_parser::traits::PcapNGPacketBlock as _;
@@ -13,38 +14,67 @@ use std::time::Duration;
 
 /// IKE messages that are read of one capture.
 const MESSAGES: usize = 100_000;
-/// Pairs of addresses whose ESP packets are counted.
-const PAIRS: usize = 10_000;
+/// ESP SAs whose packets are counted.
+const FLOWS: usize = 10_000;
 /// Interfaces of a pcapng file.
 const INTERFACES: usize = 4096;
 /// Bytes of the reader's buffer; no frame is longer (tcpdump truncates at 262,144 bytes).
 const BUFFER: usize = 1 << 19;
-/// EtherTypes.
-const IPV4: u16 = 0x0800;
-const VLAN: [u16; 2] = [0x8100, 0x88a8];
 
 /// An IKE message of the capture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Message {
+    /// The number of the frame that had it, or its last fragment.
+    pub(super) frame: u64,
     /// When it was recorded, since 1970.
     pub(super) time: Duration,
     pub(super) source: SocketAddrV4,
     pub(super) destination: SocketAddrV4,
     /// Without the non-ESP marker.
     pub(super) bytes: Vec<u8>,
+    pub(super) part: Part,
+}
+
+/// How much of a message is in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    Whole,
+    /// An IP fragment of it is missing; what is there is its beginning.
+    Fragment,
+    /// It was truncated when it was recorded (`tcpdump -s`).
+    Cut,
+}
+
+/// The packets of one ESP SA. Ports are 0 where ESP is not in UDP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct EspFlow {
+    pub(super) source: SocketAddrV4,
+    pub(super) destination: SocketAddrV4,
+    pub(super) spi: u32,
+}
+
+/// How many packets there were, and the frame of the first one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Packets {
+    pub(super) first: u64,
+    pub(super) count: u64,
 }
 
 /// A capture.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Recording {
     pub(super) messages: Vec<Message>,
-    /// ESP packets from one address to another, native and in UDP 4500.
-    pub(super) esp: BTreeMap<(Ipv4Addr, Ipv4Addr), u64>,
+    /// ESP packets, native and in UDP 4500.
+    pub(super) esp: BTreeMap<EspFlow, Packets>,
     /// Frames of every kind.
     pub(super) frames: u64,
-    /// Fragments of UDP datagrams on the IKE ports, which are not reassembled.
-    pub(super) fragments: u64,
-    /// Messages that were cut short when they were recorded (`tcpdump -s`).
+    /// UDP datagrams of which there are IP fragments, but not the first one.
+    pub(super) headless: u64,
+    /// UDP datagrams whose fragments overlap.
+    pub(super) overlaps: u64,
+    fragments: Fragments,
+    /// IKE messages that were cut short when they were recorded (`tcpdump -s`), and packets of
+    /// which not even the headers are there.
     pub(super) cut: u64,
     /// The file ends within a frame, or contains more than is read.
     pub(super) incomplete: bool,
@@ -57,7 +87,7 @@ pub(crate) enum RecordingError {
     NoCapture,
     #[error("the capture is damaged after frame {0}")]
     Damaged(u64),
-    #[error("frames of link type {0} are not supported; Ethernet, Linux cooked and raw IP are")]
+    #[error("frames of link type {0} are not supported; Ethernet, Linux cooked, PPP and raw IP are")]
     LinkType(i32),
     #[error("{0}")]
     Read(String),
@@ -75,35 +105,46 @@ struct Link {
 impl Recording {
     /// Reads a capture.
     pub(crate) fn read(file: impl Read + Send) -> Result<Self, RecordingError> {
-        let mut reader = create_reader(BUFFER, file).map_err(|_| RecordingError::NoCapture)?;
         let mut recording = Self::default();
+        recording.fill(file)?;
+        let rest: Vec<_> = recording.fragments.rest().collect();
+        for datagram in &rest {
+            recording.given_up(datagram);
+        }
+        // what was given up is noted late
+        recording.messages.sort_by_key(|message| message.frame);
+        Ok(recording)
+    }
+
+    fn fill(&mut self, file: impl Read + Send) -> Result<(), RecordingError> {
+        let mut reader = create_reader(BUFFER, file).map_err(|_| RecordingError::NoCapture)?;
         let mut links: Vec<Link> = Vec::new();
         loop {
             let exhausted = reader.reader_exhausted();
             match reader.next() {
                 Ok((used, block)) => {
-                    recording.block(&block, &mut links)?;
+                    self.block(&block, &mut links)?;
                     drop(block);
                     reader.consume(used);
                 }
                 Err(PcapError::Incomplete(_)) if !exhausted => {
                     reader.refill().map_err(|error| match error {
                         PcapError::ReadError => RecordingError::Read("the file cannot be read".into()),
-                        _ => RecordingError::Damaged(recording.frames),
+                        _ => RecordingError::Damaged(self.frames),
                     })?;
                 }
-                Err(PcapError::Eof) => return Ok(recording),
+                Err(PcapError::Eof) => return Ok(()),
                 // a capture that was copied while it was written
                 Err(PcapError::Incomplete(_) | PcapError::UnexpectedEof) => {
-                    recording.incomplete = true;
-                    return Ok(recording);
+                    self.incomplete = true;
+                    return Ok(());
                 }
-                Err(_) if recording.frames == 0 => return Err(RecordingError::NoCapture),
-                Err(_) => return Err(RecordingError::Damaged(recording.frames)),
+                Err(_) if self.frames == 0 => return Err(RecordingError::NoCapture),
+                Err(_) => return Err(RecordingError::Damaged(self.frames)),
             }
-            if recording.messages.len() >= MESSAGES {
-                recording.incomplete = true;
-                return Ok(recording);
+            if self.messages.len() >= MESSAGES {
+                self.incomplete = true;
+                return Ok(());
             }
         }
     }
@@ -153,29 +194,63 @@ impl Recording {
         whole: bool,
     ) -> Result<(), RecordingError> {
         self.frames += 1;
-        let Some(packet) = packet(kind, frame)? else { return Ok(()) };
+        let found = packet(kind, frame).map_err(|Unsupported(kind)| RecordingError::LinkType(kind))?;
+        let Some(packet) = found else { return Ok(()) };
         match Ipv4::parse(packet) {
-            Some(packet) => self.packet(time, &packet),
+            Some(packet) => self.packet(time, &packet, false),
             // the header announces more than was recorded
-            None if !whole => self.cut += 1,
+            None if !whole => match Ipv4::parse_start(packet) {
+                Some(packet) => self.packet(time, &packet, true),
+                None => self.cut += 1,
+            },
             None => {}
         }
         Ok(())
     }
 
-    fn packet(&mut self, time: Duration, packet: &Ipv4<'_>) {
-        let pair = (packet.source(), packet.destination());
-        if packet.protocol() == protocol::ESP && !packet.later_fragment() {
-            return self.esp(pair);
+    fn packet(&mut self, time: Duration, packet: &Ipv4<'_>, cut: bool) {
+        let frame = self.frames;
+        let between = [packet.source(), packet.destination()];
+        match packet.protocol() {
+            protocol::ESP if !packet.later_fragment() => {
+                let [source, destination] = between.map(|address| SocketAddrV4::new(address, 0));
+                self.esp(source, destination, packet.payload());
+            }
+            protocol::UDP => match Piece::of(packet, cut) {
+                None => {
+                    let part = if cut { Part::Cut } else { Part::Whole };
+                    self.datagram(time, frame, between, packet.payload(), part);
+                }
+                Some(piece) => match self.fragments.take(time, frame, &piece) {
+                    Joined::Waiting => {}
+                    Joined::Whole(datagram) => {
+                        let part = if datagram.cut { Part::Cut } else { Part::Whole };
+                        self.datagram(time, frame, between, &datagram.beginning(), part);
+                    }
+                    Joined::GivenUp(datagram) => self.given_up(&datagram),
+                },
+            },
+            _ => {}
         }
-        if packet.protocol() != protocol::UDP {
-            return;
+    }
+
+    /// A datagram whose other fragments never came.
+    fn given_up(&mut self, datagram: &Datagram) {
+        let beginning = datagram.beginning();
+        if datagram.overlaps {
+            self.overlaps += 1;
+        } else if beginning.is_empty() {
+            self.headless += 1;
+        } else {
+            let part = if datagram.cut { Part::Cut } else { Part::Fragment };
+            let between = [datagram.source(), datagram.destination()];
+            self.datagram(datagram.time, datagram.frame, between, &beginning, part);
         }
-        if packet.later_fragment() {
-            self.fragments += 1;
-            return;
-        }
-        let Some(([a, b, c, d, e, f, _, _], rest)) = packet.payload().split_first_chunk::<8>() else {
+    }
+
+    fn datagram(&mut self, time: Duration, frame: u64, between: [Ipv4Addr; 2], bytes: &[u8], part: Part) {
+        let Some(([a, b, c, d, e, f, _, _], rest)) = bytes.split_first_chunk::<8>() else {
+            self.cut += u64::from(part == Part::Cut);
             return;
         };
         let ports = [u16::from_be_bytes([*a, *b]), u16::from_be_bytes([*c, *d])];
@@ -184,30 +259,41 @@ impl Recording {
         if !natt && !ports.contains(&ISAKMP_PORT) {
             return;
         }
-        let Some(payload) = rest.get(..length) else {
-            self.fragments += 1;
-            return;
+        let (payload, part) = match (rest.get(..length), part) {
+            (Some(payload), _) => (payload, Part::Whole),
+            // the lengths of IP and UDP contradict each other
+            (None, Part::Whole) => (rest, Part::Cut),
+            (None, part) => (rest, part),
         };
+        let [from, to] = between;
+        let [from_port, to_port] = ports;
+        let (source, destination) = (SocketAddrV4::new(from, from_port), SocketAddrV4::new(to, to_port));
         let message = match natt {
             true => payload.strip_prefix(&[0; 4]),
             false => Some(payload),
         };
         match message {
-            Some(bytes) => self.messages.push(Message {
-                time,
-                source: SocketAddrV4::new(pair.0, ports[0]),
-                destination: SocketAddrV4::new(pair.1, ports[1]),
-                bytes: bytes.to_vec(),
-            }),
+            Some(bytes) => {
+                self.cut += u64::from(part == Part::Cut);
+                self.messages.push(Message { frame, time, source, destination, bytes: bytes.to_vec(), part });
+            }
             // one byte is a NAT keepalive
-            None if payload.len() > 8 => self.esp(pair),
+            None if length > 8 => self.esp(source, destination, payload),
             None => {}
         }
     }
 
-    fn esp(&mut self, pair: (Ipv4Addr, Ipv4Addr)) {
-        if self.esp.len() < PAIRS || self.esp.contains_key(&pair) {
-            *self.esp.entry(pair).or_default() += 1;
+    fn esp(&mut self, source: SocketAddrV4, destination: SocketAddrV4, packet: &[u8]) {
+        let Some(spi) = packet.first_chunk::<4>().map(|spi| u32::from_be_bytes(*spi)) else { return };
+        let flow = EspFlow { source, destination, spi };
+        let room = self.esp.len() < FLOWS;
+        let first = self.frames;
+        match self.esp.get_mut(&flow) {
+            Some(packets) => packets.count += 1,
+            None if room => {
+                let _new = self.esp.insert(flow, Packets { first, count: 1 });
+            }
+            None => self.incomplete = true,
         }
     }
 }
@@ -216,35 +302,4 @@ impl Recording {
 fn moment(seconds: u32, units: u32, resolution: u64) -> Duration {
     let nanoseconds = u64::from(units).saturating_mul(1_000_000_000).checked_div(resolution).unwrap_or(0);
     Duration::from_secs(seconds.into()).saturating_add(Duration::from_nanos(nanoseconds))
-}
-
-/// The IPv4 packet of a frame, if it has one.
-fn packet(kind: Linktype, frame: &[u8]) -> Result<Option<&[u8]>, RecordingError> {
-    Ok(match kind {
-        Linktype::ETHERNET => frame.get(12..).and_then(behind_ether_type),
-        Linktype::LINUX_SLL => frame.get(14..).and_then(behind_ether_type),
-        Linktype::LINUX_SLL2 => {
-            let is_ipv4 = frame.starts_with(&IPV4.to_be_bytes());
-            frame.get(20..).filter(|_| is_ipv4)
-        }
-        Linktype::NULL | Linktype::LOOP => frame.get(4..),
-        Linktype::RAW | Linktype::IPV4 => Some(frame),
-        // what some systems write for raw IP
-        Linktype(12 | 14) => Some(frame),
-        Linktype(other) => return Err(RecordingError::LinkType(other)),
-    })
-}
-
-/// What follows the EtherType, after any VLAN tags.
-fn behind_ether_type(mut rest: &[u8]) -> Option<&[u8]> {
-    // two tags are the most there are
-    for _ in 0..3 {
-        let (kind, behind) = rest.split_first_chunk::<2>()?;
-        match u16::from_be_bytes(*kind) {
-            IPV4 => return Some(behind),
-            tag if VLAN.contains(&tag) => rest = behind.get(2..)?,
-            _ => return None,
-        }
-    }
-    None
 }
