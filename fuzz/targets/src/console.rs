@@ -70,26 +70,44 @@ fn packet(payload: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Captures of raw IP packets with the messages of negotiations.
+/// Captures with the messages of negotiations: raw IP packets, and IP fragments in PPPoE with a VLAN
+/// tag.
 pub(crate) fn captures() -> Vec<Vec<u8>> {
-    let mut file = Vec::new();
-    for word in [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 262_144, 101] {
+    let (mut whole, mut split) = (capture(101), capture(1));
+    for (id, message) in (0_u16..).zip(engine::datagrams().into_iter().take(8)) {
+        let length = u16::try_from(8 + message.len()).unwrap();
+        let head = [500, 500, length, 0].iter().flat_map(|word: &u16| word.to_be_bytes());
+        let datagram: Vec<u8> = head.chain(message).collect();
+        frame(&mut whole, &ip_packet(id, 0, &datagram));
+        let (begin, end) = datagram.split_at(datagram.len().min(64));
+        let tagged = [&[2; 12][..], &[0x81, 0, 0, 7, 0x88, 0x64, 0x11, 0, 0, 1, 0, 0, 0, 0x21]].concat();
+        frame(&mut split, &[&tagged[..], &ip_packet(id, 0x2000, begin)].concat());
+        frame(&mut split, &[&tagged[..], &ip_packet(id, 8, end)].concat());
+    }
+    vec![whole, split]
+}
+
+/// The header of a capture with this link type.
+fn capture(link: u32) -> Vec<u8> {
+    let words = [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 262_144, link];
+    words.iter().flat_map(|word| word.to_le_bytes()).collect()
+}
+
+fn frame(file: &mut Vec<u8>, packet: &[u8]) {
+    let length = u32::try_from(packet.len()).unwrap();
+    for word in [1, 0, length, length] {
         file.extend(word.to_le_bytes());
     }
-    for message in engine::datagrams().into_iter().take(8) {
-        let length = u16::try_from(8 + message.len()).unwrap();
-        let mut packet = vec![0x45, 0];
-        packet.extend((20 + length).to_be_bytes());
-        packet.extend([0, 0, 0, 0, 64, 17, 0, 0, 10, 100, 2, 102, 10, 48, 67, 181]);
-        for word in [500, 500, length, 0] {
-            packet.extend(word.to_be_bytes());
-        }
-        packet.extend(message);
-        let length = u32::try_from(packet.len()).unwrap();
-        for word in [1, 0, length, length] {
-            file.extend(word.to_le_bytes());
-        }
-        file.extend(packet);
+    file.extend(packet);
+}
+
+/// A UDP packet, or a fragment of one.
+fn ip_packet(id: u16, fragment: u16, payload: &[u8]) -> Vec<u8> {
+    let mut packet = vec![0x45, 0];
+    for word in [u16::try_from(20 + payload.len()).unwrap(), id, fragment] {
+        packet.extend(word.to_be_bytes());
     }
-    vec![file]
+    packet.extend([64, 17, 0, 0, 10, 100, 2, 102, 10, 48, 67, 181]);
+    packet.extend(payload);
+    packet
 }
