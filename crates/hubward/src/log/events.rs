@@ -99,11 +99,8 @@ impl Log {
                 tracing::info!(
                     conn,
                     peer,
-                    "%CRYPTO-5-SESSION_STATUS: Crypto tunnel {} is {verb}: {} <-> {} ({}) SPI in 0x{:08X} out 0x{:08X}",
+                    "%CRYPTO-5-SESSION_STATUS: Crypto tunnel {} is {verb}: {selector} ({service}) SPI in 0x{:08X} out 0x{:08X}",
                     child.0,
-                    selector.local,
-                    selector.remote,
-                    service,
                     inbound.0,
                     outbound.0
                 );
