@@ -234,7 +234,7 @@ fn an_spi_of_another_peer_is_not_this_ones_to_revoke() {
         assert!(bench.datagram(other.path, &message).is_empty());
     }
     assert_eq!(children(&bench), before);
-    let told = |refusal: &&Refusal| matches!(refusal, Refusal::PeerError { kind: notify::INVALID_SPI });
+    let told = |refusal: &&Refusal| matches!(refusal, Refusal::PeerError { kind: notify::INVALID_SPI, .. });
     assert_eq!(bench.refusals.iter().filter(told).count(), 2);
 }
 

@@ -28,6 +28,8 @@ pub(crate) const DHCP_SERVER: &str = "dhcp-server";
 pub(crate) const GRANTED: &str = "granted_networks";
 /// The addresses from which peers authenticated.
 pub(crate) const KNOWN: &str = "known_peers";
+/// What became of each peer.
+pub(crate) const HISTORIES: &str = "histories";
 
 /// The database's name in the state folder.
 const NAME: &str = "leases.redb";

@@ -24,6 +24,7 @@ pub(super) fn plain() -> Vec<&'static str> {
 
 /// Every option of every `show` command, at least once.
 const WITH_OPTIONS: &[&str] = &[
+    "show crypto isakmp failures since 60",
     "show crypto isakmp sa detail",
     "show crypto ipsec sa detail",
     "show crypto session detail",
@@ -505,13 +506,13 @@ fn a_lockout_is_explained_at_privilege_15_only() {
 #[test]
 fn a_failure_is_explained() {
     let expected = "\nNo common phase 1 proposal with 192.0.2.77: the closest of our policies is 10, and there the encryption differs: they offer aes 256, we want 3des.
-  (4 times, the last time 2026-11-22T09:34:20.000Z)
+  (4 times, the last time 2026-11-22T09:34:20.000Z, 23 h ago)
 
-                     they                               here
---> encryption       aes 256                            3des
-    hash             sha                                sha
-    authentication   pre-share                          pre-share
-    group            2                                  2
+                     they                         here
+--> encryption       aes 256                      3des
+    hash             sha                          sha
+    authentication   pre-share                    pre-share
+    group            2                            2
 
   Configuration:
      27  crypto isakmp policy 10
@@ -521,7 +522,8 @@ fn a_failure_is_explained() {
   * Or there: offer encryption 3des, hash sha, group 2 as in policy 10.
 ";
     assert_eq!(text("why 192.0.2.77", hub(), Format::Modern), expected);
-    let all = format!("2 tunnels are up with 2 peers.\n{expected}");
+    let all =
+        format!("2 tunnels are up with 2 peers.\n2 peers use what is weak (`show crypto weak`).\n{expected}");
     assert_eq!(text("why", hub(), Format::Modern), all);
     assert!(
         text("why 10.100.2.102", hub(), Format::Modern)

@@ -3,9 +3,10 @@
 
 use super::fixtures::{json, new_hub, text};
 use crate::base::format::Format;
-use crate::views::pulse::{Beat, Lost, Pulse};
-use crate::views::snapshot::Snapshot;
+use crate::views::pulse::{Beat, Ills, Pulse, Recent};
+use crate::views::snapshot::{Flow, Snapshot};
 use crate::why::history::{Ended, History, Stray};
+use hubward_proto::flow::selector::AddressRange;
 use hubward_proto::ike::snapshot::{IsakmpState, IsakmpView};
 use hubward_proto::names::Untrusted;
 use hubward_proto::time::Instant;
@@ -30,14 +31,26 @@ fn moved(snapshot: &mut Snapshot, inbound: (Option<u64>, u64), outbound: (Option
     let beat = |(last, alone): (Option<u64>, u64)| Beat {
         last: last.map(|seconds| before(snapshot, seconds)),
         alone,
+        refused: 0,
     };
-    let pulse = Pulse::seen(before(snapshot, 600), beat(inbound), beat(outbound), Lost::default());
+    let pulse = Pulse::seen(before(snapshot, 600), beat(inbound), beat(outbound), Ills::default());
+    spoke(snapshot).pulse = Some(pulse);
+}
+
+fn spoke(snapshot: &mut Snapshot) -> &mut Flow {
     let spoke: IpAddr = SPOKE.parse().unwrap();
-    snapshot.flows.iter_mut().find(|flow| flow.path.remote == spoke).unwrap().pulse = Some(pulse);
+    snapshot.flows.iter_mut().find(|flow| flow.path.remote == spoke).unwrap()
+}
+
+/// Something is wrong with what comes from the spoke.
+fn ill(snapshot: &mut Snapshot, ills: Ills) {
+    let beat = Beat { last: Some(before(snapshot, 1)), alone: 0, refused: 0 };
+    let pulse = Pulse::seen(before(snapshot, 600), beat, beat, ills);
+    spoke(snapshot).pulse = Some(pulse);
 }
 
 fn history(snapshot: &mut Snapshot, peer: &str, of: History) {
-    snapshot.histories = Arc::new(BTreeMap::from([(peer.parse().unwrap(), of)]));
+    snapshot.histories = Arc::new(BTreeMap::from([(peer.parse().unwrap(), Arc::new(of))]));
 }
 
 /// The spoke's phase 1 as it is in the middle of something, and no tunnel.
@@ -61,7 +74,7 @@ fn ended(snapshot: &Snapshot, seconds: u64, reason: &'static str) -> History {
         phase1: Some(wall(snapshot, 4000)),
         tunnel: Some(wall(snapshot, 4000)),
         identity: Some(Untrusted::new(SPOKE)),
-        ends: [Ended { at: wall(snapshot, seconds), tunnel: true, reason }].into(),
+        ends: [Ended { at: wall(snapshot, seconds), tunnel: true, reason, tunnels: 1 }].into(),
         ..History::default()
     }
 }
@@ -87,24 +100,21 @@ const FAULTS: &[Fault] = &[
         "lost-on-the-way",
         SPOKE,
         |hub| {
-            moved(hub, (Some(1), 0), (Some(1), 0));
-            let spoke: IpAddr = SPOKE.parse().unwrap();
-            let flow = hub.flows.iter_mut().find(|flow| flow.path.remote == spoke).unwrap();
-            let pulse = flow.pulse.unwrap();
-            let lost = Lost { packets: 120, of: 1000 };
-            flow.pulse = Some(Pulse::seen(pulse.since, pulse.inbound, pulse.outbound, lost));
+            let recent = Recent { sent: 1000, lost: 120, came: 880, ..Recent::default() };
+            let lossy = Some((before(hub, 4), recent));
+            ill(hub, Ills { lossy, ..Ills::default() });
         },
-        &["gaps"],
+        &["of 1000 that it sent in about 10 seconds until", "(4 s ago), 120 have not arrived", "gaps"],
     ),
     (
         "replayed",
         SPOKE,
         |hub| {
-            let spoke: IpAddr = SPOKE.parse().unwrap();
-            let flow = hub.flows.iter_mut().find(|flow| flow.path.remote == spoke).unwrap();
-            flow.pairs[0].inbound.as_mut().unwrap().replay_errors = 31;
+            let recent = Recent { repeated: 31, came: 500, ..Recent::default() };
+            let repeated = Some((before(hub, 4), recent));
+            ill(hub, Ills { repeated, ..Ills::default() });
         },
-        &["window-size 1024"],
+        &["window-size 128", "the anti-replay window is 64 packets"],
     ),
     (
         "two-peers-one-network",
@@ -129,6 +139,26 @@ const FAULTS: &[Fault] = &[
         },
         &["has had no tunnel with it since", "invalid-spi-recovery"],
     ),
+    (
+        "two-peers-one-network",
+        SPOKE,
+        |hub| {
+            let of = spoke(hub);
+            let (selector, path) = (of.selector, of.path);
+            hub.flows.iter_mut().for_each(|flow| (flow.selector, flow.path) = (selector, path));
+        },
+        &["Both come from one address"],
+    ),
+    (
+        "nothing-comes",
+        SPOKE,
+        |hub| {
+            moved(hub, (Some(180), 0), (Some(2), 42));
+            spoke(hub).pulse.as_mut().unwrap().inbound.refused = 40;
+        },
+        &["40 packets have come since, and were refused here", "Packets do come, and are refused here"],
+    ),
+    ("hangs", SPOKE, |hub| halfway(hub, IsakmpState::AgInitExch, true), &["our first message has no answer"]),
     ("hangs", SPOKE, |hub| halfway(hub, IsakmpState::MmSaSetup, false), &[]),
     ("hangs", SPOKE, |hub| halfway(hub, IsakmpState::MmKeyExch, true), &["its key may differ from ours"]),
     (
@@ -151,7 +181,138 @@ const FAULTS: &[Fault] = &[
         },
         &["hansi at 10.100.2.102 has no SA here now"],
     ),
+    (
+        "ended",
+        SPOKE,
+        |hub| {
+            no_spoke(hub);
+            let of = History { ends: [].into(), ..ended(hub, 4000, "idle") };
+            hub.started = before(hub, 60);
+            history(hub, SPOKE, of);
+        },
+        &["its SAs ended when this router started at"],
+    ),
 ];
+
+/// A hub with a thousand peers, some of them with faults, is looked at in little time.
+#[test]
+fn a_thousand_peers_are_looked_at_quickly() {
+    let mut hub = new_hub();
+    moved(&mut hub, (Some(1), 0), (Some(1), 0));
+    let (flow, sa) = (hub.flows.remove(0), hub.isakmp.remove(0));
+    let mut histories = BTreeMap::new();
+    let of = ended(&hub, 360, "deleted by the peer");
+    for number in 0..1000u32 {
+        let remote = std::net::Ipv4Addr::from(0x0a64_0000 + number).into();
+        let network = std::net::Ipv4Addr::from(0x0b00_0000 + number * 256).into();
+        let path = hubward_proto::path::Path { remote, ..flow.path };
+        let mut selector = flow.selector;
+        selector.remote = AddressRange::new(network, network).unwrap();
+        let beat = |last| Beat { last: Some(before(&hub, last)), alone: 20, refused: 0 };
+        let silent = if number % 10 == 0 { 60 } else { 1 };
+        let pulse = Pulse::seen(before(&hub, 600), beat(silent), beat(1), Ills::default());
+        let peer = u64::from(number);
+        hub.flows.push(Flow {
+            service: flow.service.clone(),
+            selector,
+            path,
+            peer,
+            before: flow.before,
+            pulse: Some(pulse),
+            pairs: Vec::new(),
+        });
+        hub.isakmp.push(Arc::new(IsakmpView { peer: Some(peer), path, ..(*sa).clone() }));
+        histories.insert(remote, Arc::new(of.clone()));
+        histories.insert(std::net::Ipv4Addr::from(0x0c00_0000 + number).into(), Arc::new(of.clone()));
+    }
+    hub.histories = Arc::new(histories);
+    let hub = Arc::new(hub);
+    // nanoseconds of this thread on a processor
+    let spent = || {
+        let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+        Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())
+    };
+    for line in ["why", "why 10.100.0.7", "why 11.0.9.0", "show crypto isakmp failures"] {
+        let before = spent();
+        let told = text(line, Arc::clone(&hub), Format::Modern);
+        let took = spent() - before;
+        eprintln!("{line}: {took:?}");
+        // a program that is optimized takes a tenth of it
+        assert!(took < Duration::from_secs(1), "{line} took {took:?}");
+        assert!(line != "why" || told.contains("100 tunnels are silent in one direction"), "{told}");
+    }
+}
+
+/// A peer of the configuration of which nothing was ever heard, and nothing was tried.
+#[test]
+fn a_peer_that_was_never_tried_is_not_unknown() {
+    const UNTRIED: &str = "\
+interface FastEthernet0/0
+ ip address 10.48.67.181 255.255.254.0
+crypto map away 7 ipsec-isakmp
+ set peer 192.0.2.99
+ set transform-set T
+ match address 101
+";
+    let why = |text_of: &str| {
+        let mut hub = new_hub();
+        hub.parsed = Arc::new(hubward_config::parse(text_of));
+        hub.failures.clear();
+        flat(&text("why 192.0.2.99", hub, Format::Modern))
+    };
+    let told = why(UNTRIED);
+    let quote = PAGE.split("### `not-tried`\n").nth(1).and_then(|section| section.split("> ").nth(1));
+    let quote = quote.and_then(|quote| quote.lines().next()).unwrap();
+    assert!(told.starts_with(quote), "{told}");
+    assert!(
+        told.contains("crypto map away is on no interface") && told.contains("3 crypto map away 7"),
+        "{told}"
+    );
+    let on = UNTRIED.replace("255.255.254.0\n", "255.255.254.0\n crypto map away\n shutdown\n");
+    let told = why(&on);
+    assert!(!told.contains("on no interface") && told.contains("which has the map, is shut down"), "{told}");
+    assert!(why("hostname X\n").contains("Nothing is known of 192.0.2.99"));
+}
+
+/// Who is asked about, and what must be said, or must not.
+#[test]
+fn whoever_is_meant_is_found() {
+    let hub = |change: &dyn Fn(&mut Snapshot)| {
+        let mut hub = new_hub();
+        moved(&mut hub, (Some(1), 0), (Some(1), 0));
+        change(&mut hub);
+        Arc::new(hub)
+    };
+    let why =
+        |who: &str, hub: &Arc<Snapshot>| flat(&text(&format!("why {who}"), Arc::clone(hub), Format::Modern));
+    // a host behind a peer: the peer's name, and what failed with the peer
+    let sound = hub(&|_| {});
+    let behind = why("10.2.2.10", &sound);
+    assert!(behind.starts_with(&format!("10.2.2.10 is behind {SPOKE}, which is up, 1 tunnel;")), "{behind}");
+    // a tunnel for everything has nobody behind it who is known otherwise
+    let to_everywhere = |hub: &mut Snapshot| {
+        spoke(hub).selector.remote = AddressRange::ANY_V4;
+    };
+    let second = "10.77.0.1";
+    let open = hub(&to_everywhere);
+    assert!(why(second, &open).contains(&format!("{second} is behind {SPOKE}")));
+    let known = hub(&|hub| {
+        to_everywhere(hub);
+        let of = ended(hub, 360, "deleted by the peer");
+        history(hub, second, of);
+    });
+    let told = why(second, &known);
+    let words = [&format!("{second} has no SA here now"), "it is here from 10.100.2.102 now"];
+    assert!(words.iter().all(|words| told.contains(words)) && !told.contains("is behind"), "{told}");
+    // who has come again from elsewhere is here
+    let elsewhere = hub(&|hub| {
+        let of = ended(hub, 360, "deleted by the peer");
+        history(hub, "10.99.0.7", History { identity: hub.isakmp[0].identity.clone(), ..of });
+    });
+    let identity = elsewhere.isakmp[0].identity.as_ref().unwrap().to_string();
+    let told = why(&identity, &elsewhere);
+    assert!(!told.contains("has no SA here now"), "{told}");
+}
 
 fn broken(fault: fn(&mut Snapshot)) -> Arc<Snapshot> {
     let mut hub = new_hub();
@@ -233,6 +394,13 @@ fn what_passes_is_told() {
         let told = told(inbound, outbound);
         assert!(told.starts_with(&format!("{SPOKE}: up, 1 tunnel; {words}.")), "{told}");
     }
+    let mut hub = new_hub();
+    hub.failures.clear();
+    let outage = Some((before(&hub, 30), 360_000));
+    ill(&mut hub, Ills { outage, ..Ills::default() });
+    let lost = text(&format!("why {SPOKE}"), hub, Format::Modern);
+    let words = "; 360000 of its packets in a row were lost on the way here before 09:12:17 UTC (30 s ago).";
+    assert!(lost.contains(words), "{lost}");
     let mut hub = new_hub();
     hub.failures.clear();
     moved(&mut hub, (Some(1), 0), (Some(1), 0));

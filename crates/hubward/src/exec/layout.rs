@@ -91,6 +91,11 @@ pub(super) fn address_and_mask(range: AddressRange) -> (IpAddr, Ipv4Addr) {
     (range.first(), mask)
 }
 
+/// The last address of a range that is no network: it has no mask.
+pub(super) fn last_of(range: AddressRange) -> Option<IpAddr> {
+    range.to_prefix().is_none().then(|| range.last())
+}
+
 /// A side of an access list line: `any`, `host A`, `A WILDCARD`.
 pub(super) fn acl_side(address: Ipv4Addr, wildcard: Ipv4Addr) -> String {
     match (address, wildcard) {
@@ -104,6 +109,7 @@ pub(super) fn acl_side(address: Ipv4Addr, wildcard: Ipv4Addr) -> String {
 pub(super) fn acl_range(range: AddressRange) -> String {
     let (address, mask) = address_and_mask(range);
     match address {
+        _ if last_of(range).is_some() => format!("range {address} {}", range.last()),
         IpAddr::V4(address) => acl_side(address, Ipv4Addr::from(!u32::from(mask))),
         IpAddr::V6(_) => range.to_string(),
     }

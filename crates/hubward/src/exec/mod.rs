@@ -9,6 +9,8 @@ mod fixtures;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod health_property_tests;
+#[cfg(test)]
 mod health_tests;
 mod layout;
 mod lockout;
@@ -41,7 +43,9 @@ mod table;
 mod tests;
 #[cfg(test)]
 mod version_tests;
+mod who;
 mod why_packet;
+mod why_summary;
 
 pub(crate) use table::{allowed_forms, find};
 

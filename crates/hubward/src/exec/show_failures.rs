@@ -5,110 +5,101 @@ use crate::base::format::Format;
 use crate::base::lockout::LockedOut;
 use crate::exec::command::{Arguments, Context, Output, shown};
 use crate::exec::layout::Layout;
-use crate::manage::desk::PRIVILEGED;
+use crate::exec::who::Who;
+use crate::exec::why_summary::{counted, summary};
+use crate::manage::desk::{PRIVILEGED, Refusal};
 use crate::translate;
-use crate::views::pulse::Pulse;
 use crate::views::snapshot::{Flow, Snapshot};
 use crate::why::explanation::Explanation;
 use crate::why::failure::Failure;
-use crate::why::health::{Finding, Health};
+use crate::why::health::{Finding, Health, ago};
+use crate::why::untried::untried;
 use crate::why::{explain, locked_out, notes, print};
 use hubward_config::Parsed;
-use hubward_proto::ike::snapshot::IsakmpView;
-use hubward_proto::names::Untrusted;
 use serde::Serialize;
-use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::time::Duration;
 
 /// Failures that `why` explains without a peer or user.
 const NEWEST: usize = 3;
 
-/// `show crypto isakmp failures`
-pub(super) fn failures(context: &Context, _: &Arguments) -> Output {
-    shown(Failures(explained(context, |_| true)))
+/// `show crypto isakmp failures [since MINUTES]`
+pub(super) fn failures(context: &Context, arguments: &Arguments) -> Output {
+    let since = since(context, arguments)?;
+    shown(Failures(explained(context, |failure| failure.last >= since)))
 }
 
-/// `why [PEER|USER]`
+/// What happened before is not asked for.
+fn since(context: &Context, arguments: &Arguments) -> Result<Duration, Refusal> {
+    let minutes = arguments.parsed::<u64>("minutes")?;
+    let ago = minutes.map(|minutes| Duration::from_secs(minutes.saturating_mul(60)));
+    Ok(ago.map_or(Duration::ZERO, |ago| context.snapshot.wall.saturating_sub(ago)))
+}
+
+/// `why [since MINUTES | [lifetimes] PEER|USER]`
 pub(super) fn why(context: &Context, arguments: &Arguments) -> Output {
-    let who = arguments.get("who").map(str::to_string);
-    let about = |failure: &Failure| match &who {
-        None => true,
-        Some(who) => {
-            failure.peer().to_string() == *who || failure.user().is_some_and(|user| user.to_string() == *who)
-        }
-    };
-    let of = |locked: &&LockedOut| match &who {
-        None => true,
-        Some(who) => {
+    let snapshot = &context.snapshot;
+    let who = arguments.get("who").map(|name| Who::of(snapshot, name));
+    let since = since(context, arguments)?;
+    let about =
+        |failure: &Failure| failure.last >= since && who.as_ref().is_none_or(|who| who.has_failure(failure));
+    let of = |locked: &&LockedOut| {
+        who.as_ref().is_none_or(|who| {
             let user = locked.whose.user().map(ToString::to_string);
-            locked.whose.source().to_string() == *who || user.as_ref() == Some(who)
-        }
+            who.addresses.contains(&locked.whose.source()) || user.as_deref() == Some(who.name)
+        })
     };
     // as for `show aaa local user lockout`: strangers type passwords where a name belongs
     let lockouts: &[LockedOut] =
-        if context.caller.privilege >= PRIVILEGED { &context.snapshot.lockouts } else { &[] };
+        if context.caller.privilege >= PRIVILEGED { &snapshot.lockouts } else { &[] };
     let lockouts = lockouts.iter().filter(of);
     let mut rows = explained(context, about);
-    if who.is_none() {
+    // who says since when wants all
+    if who.is_none() && since.is_zero() {
         rows.truncate(NEWEST);
     }
     let solved = rows.iter().all(|row| row.solved.is_some());
-    let found = findings(context, who.as_deref());
+    let found = findings(context, who.as_ref());
     let more = if who.is_none() { found.len().saturating_sub(NEWEST) } else { 0 };
     let sound = found.is_empty();
+    let one_way = |row: &&FailureRow| ["nothing-comes", "nothing-goes"].contains(&row.explanation.cause);
+    let silent = found.iter().filter(one_way).count();
     let shown_of = found.len() - more;
     rows.splice(..0, found.into_iter().take(shown_of));
     // whoever guesses must not hide what is wrong with tunnels
     let lockouts = lockouts.take(if who.is_none() { 1 } else { usize::MAX });
     rows.splice(..0, lockouts.map(|locked| locked_row(context, locked)));
     let standing = match &who {
-        Some(who) => standing(&context.snapshot, who, solved, sound),
-        None => summary(&context.snapshot),
+        Some(who) => standing(snapshot, who, solved, sound),
+        None => summary(snapshot, silent),
     };
     let notes = who.as_ref().map_or_else(Vec::new, |who| lifetimes(context, who));
-    shown(Why { who, standing, notes, rows, more })
-}
-
-/// Whether a flow, an SA or an address is that of somebody: by address, user, or an address behind
-/// the peer.
-fn is_flow_of(snapshot: &Snapshot, flow: &Flow, who: &str) -> bool {
-    let behind = who.parse().is_ok_and(|address| flow.selector.remote.contains(address));
-    let of_user = |sa: &Arc<IsakmpView>| sa.user.as_ref().is_some_and(|user| user.to_string() == who);
-    let by_user = snapshot.peers.get(&flow.peer).is_some_and(|peer| peer.isakmp.iter().any(of_user));
-    flow.path.remote.to_string() == who || by_user || behind
-}
-
-fn is_sa_of(snapshot: &Snapshot, sa: &IsakmpView, who: &str) -> bool {
-    let of_flow = || {
-        let mut flows = snapshot.flows.iter().filter(|flow| is_flow_of(snapshot, flow, who));
-        sa.peer.is_some_and(|peer| flows.any(|flow| flow.peer == peer))
-    };
-    sa.path.remote.to_string() == who
-        || sa.user.as_ref().is_some_and(|user| user.to_string() == who)
-        || of_flow()
+    let lifetimes = arguments.has("lifetimes");
+    shown(Why { who: who.map(|who| who.name.to_owned()), standing, notes, lifetimes, rows, more })
 }
 
 /// What is wrong although nothing was refused, with somebody or at all; that a peer is gone only if
 /// it is asked for.
-fn findings(context: &Context, who: Option<&str>) -> Vec<FailureRow> {
+fn findings(context: &Context, who: Option<&Who<'_>>) -> Vec<FailureRow> {
     let snapshot = &context.snapshot;
     let health = Health::of(snapshot);
-    let is = |of: &dyn Fn(&str) -> bool| who.is_none_or(of);
     let mut found = health.findings(
-        |flow| is(&|who| is_flow_of(snapshot, flow, who)),
-        |sa| is(&|who| is_sa_of(snapshot, sa, who)),
-        |address| is(&|who| address.to_string() == who),
+        |flow| who.is_none_or(|who| who.has_flow(flow)),
+        |sa| who.is_none_or(|who| who.has_sa(sa)),
+        |address| who.is_none_or(|who| who.addresses.contains(&address)),
     );
     if let Some(who) = who {
-        let here = snapshot.isakmp.iter().any(|sa| !sa.deleted && is_sa_of(snapshot, sa, who))
-            || snapshot.flows.iter().any(|flow| is_flow_of(snapshot, flow, who));
-        let named = |name: &Option<Untrusted>| name.as_ref().is_some_and(|name| name.to_string() == who);
-        let histories = snapshot.histories.iter().filter(|(address, of)| {
-            !here && (address.to_string() == who || named(&of.user) || named(&of.identity))
-        });
-        found.extend(histories.filter_map(|(address, of)| health.gone(*address, of)));
+        let tried = who.behind.is_some() || snapshot.failures.iter().any(|failure| who.has_failure(failure));
+        let nothing = !tried
+            && who.histories(snapshot).next().is_none()
+            && !snapshot.isakmp.iter().any(|sa| who.has_sa(sa))
+            && !snapshot.flows.iter().any(|flow| who.has_flow(flow));
+        if nothing && found.is_empty() {
+            found.extend(who.addresses.iter().find_map(|address| untried(snapshot, *address)));
+        }
+        let gone = who.histories(snapshot).filter(|(address, _)| !who.is_here(snapshot, **address));
+        found.extend(gone.filter_map(|(address, of)| health.gone(*address, of)));
     }
     let moment = |wall| Date::new(wall).iso();
     let row = |one: Finding| FailureRow {
@@ -118,33 +109,12 @@ fn findings(context: &Context, who: Option<&str>) -> Vec<FailureRow> {
         last: moment(one.last),
         count: one.count,
         solved: None,
+        age: Duration::ZERO,
         is_state: true,
         configuration: texts(context, &snapshot.parsed, &one.explanation),
         explanation: one.explanation,
     };
     found.into_iter().map(row).collect()
-}
-
-/// How many tunnels are up, and in how many packets pass.
-fn summary(snapshot: &Snapshot) -> Option<String> {
-    let flows = &snapshot.flows;
-    if flows.is_empty() {
-        return None;
-    }
-    let pulses = || flows.iter().filter_map(|flow| flow.pulse.as_ref());
-    let passes = |pulse: &&Pulse| pulse.inbound.last.is_some() && pulse.outbound.last.is_some();
-    let both = match pulses().next() {
-        Some(_) => format!("; packets have passed in both directions in {}", pulses().filter(passes).count()),
-        None => String::new(),
-    };
-    let peers: BTreeSet<_> = flows.iter().map(|flow| flow.peer).collect();
-    let (tunnels, peers) =
-        (counted(flows.len(), "tunnel is", "tunnels are"), counted(peers.len(), "peer", "peers"));
-    Some(format!("{tunnels} up with {peers}{both}."))
-}
-
-fn counted(number: usize, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 /// A failure with its explanation.
@@ -160,6 +130,9 @@ struct FailureRow {
     /// It is so now, and no event that is over: its own words say since when.
     #[serde(skip)]
     is_state: bool,
+    /// How long ago the last time was.
+    #[serde(skip)]
+    age: Duration,
     #[serde(flatten)]
     explanation: Explanation,
     /// The lines' texts without secrets, for those who may see the configuration.
@@ -180,6 +153,7 @@ fn explained(context: &Context, about: impl Fn(&Failure) -> bool) -> Vec<Failure
             last: moment(failure.last),
             count: failure.count,
             solved: failure.solved.map(moment),
+            age: snapshot.wall.saturating_sub(failure.last),
             is_state: false,
             configuration: texts(context, &snapshot.parsed, &explanation),
             explanation,
@@ -198,6 +172,7 @@ fn locked_row(context: &Context, locked: &LockedOut) -> FailureRow {
         last: Date::new(since).iso(),
         count: locked.failures.into(),
         solved: None,
+        age: context.snapshot.wall.saturating_sub(since),
         is_state: false,
         explanation: locked_out(locked, since, until),
         configuration: Vec::new(),
@@ -213,19 +188,14 @@ fn texts(context: &Context, parsed: &Parsed, explanation: &Explanation) -> Vec<S
 }
 
 /// Remarks on the lifetimes of established SAs with a peer or a user.
-fn lifetimes(context: &Context, who: &str) -> Vec<(Explanation, Vec<String>)> {
+fn lifetimes(context: &Context, who: &Who<'_>) -> Vec<(Explanation, Vec<String>)> {
     let snapshot = &context.snapshot;
     let config = &snapshot.parsed.config;
     let (policy, _) = translate::policy(config, &translate::Addresses::new());
-    let of = |sa: &&hubward_proto::ike::snapshot::IsakmpView| {
-        sa.path.remote.to_string() == who || sa.user.as_ref().is_some_and(|user| user.to_string() == who)
-    };
-    let isakmp: Vec<_> = snapshot.isakmp.iter().map(AsRef::as_ref).filter(of).collect();
-    let children = snapshot.flows.iter().flat_map(|flow| &flow.pairs).map(|pair| pair.view.as_ref());
-    let theirs = children.filter(|child| {
-        child.path.remote.to_string() == who || isakmp.iter().any(|sa| sa.peer == Some(child.peer))
-    });
-    let notes = notes(isakmp.iter().copied(), theirs, &snapshot.parsed, &policy);
+    let isakmp = snapshot.isakmp.iter().map(AsRef::as_ref).filter(|sa| who.has_sa(sa));
+    let theirs = snapshot.flows.iter().filter(|flow| who.has_flow(flow)).flat_map(|flow| &flow.pairs);
+    let theirs = theirs.map(|pair| pair.view.as_ref());
+    let notes = notes(isakmp, theirs, &snapshot.parsed, &policy);
     let with_texts = |note: Explanation| {
         let texts = texts(context, &snapshot.parsed, &note);
         (note, texts)
@@ -235,29 +205,45 @@ fn lifetimes(context: &Context, who: &str) -> Vec<(Explanation, Vec<String>)> {
 
 /// The current state of a peer or a user. Tunnels may be up although a later failure is not
 /// `solved`: the peer's key has changed since, and phase 1 cannot be established again.
-fn standing(snapshot: &Snapshot, who: &str, solved: bool, sound: bool) -> Option<String> {
+fn standing(snapshot: &Snapshot, who: &Who<'_>, solved: bool, sound: bool) -> Option<String> {
     // the newest: one that came to nothing may still be there
-    let sas = snapshot.isakmp.iter().filter(|sa| !sa.deleted && is_sa_of(snapshot, sa, who));
+    let sas = snapshot.isakmp.iter().filter(|sa| !sa.deleted && who.has_sa(sa));
     let sa = sas.max_by_key(|sa| sa.conn_id);
-    let flows = snapshot.flows.iter().filter(|flow| {
-        is_flow_of(snapshot, flow, who) || sa.is_some_and(|sa| sa.path.remote == flow.path.remote)
-    });
-    let flows: Vec<&Flow> = flows.collect();
+    let flows: Vec<&Flow> = snapshot.flows.iter().filter(|flow| who.has_flow(flow)).collect();
+    let name = match who.behind {
+        Some(peer) => format!("{} is behind {peer}, which is", who.name),
+        None => format!("{}:", who.name),
+    };
     match (sa, flows.len()) {
         (None, 0) => None,
         (_, tunnels @ 1..) => Some(format!(
-            "{who}: up, {}; {}.",
+            "{name} up, {}; {}.{}",
             counted(tunnels, "tunnel", "tunnels"),
             match (sound, solved) {
                 (false, _) => "something is wrong with it".to_owned(),
                 (true, false) => "a later failure is not solved yet".to_owned(),
                 (true, true) => Health::of(snapshot).passes(&flows),
-            }
+            },
+            if sound && solved { longest(&flows) } else { String::new() }
         )),
-        (Some(sa), 0) => {
-            Some(format!("{who}: phase 1 is in state {}, and there is no tunnel.", sa.state.ios_name()))
-        }
+        (Some(sa), 0) => Some(format!(
+            "{}: phase 1 is in state {}, and there is no tunnel.",
+            who.name,
+            sa.state.ios_name()
+        )),
     }
+}
+
+/// What no counter tells: packets that are too long for the path and get lost without a word.
+fn longest(flows: &[&Flow]) -> String {
+    let outbound = flows.iter().flat_map(|flow| &flow.pairs).filter_map(|pair| pair.outbound.as_ref());
+    let fits = outbound.map(|carried| carried.plaintext_mtu).filter(|fits| *fits > 0).min();
+    let say = |fits| {
+        format!(
+            "\nThe longest packet that fits has {fits} bytes. If small packets pass and longer ones do not: `ping HOST size {fits} df-bit` shows it, and `ip tcp adjust-mss` on the inside interface helps TCP."
+        )
+    };
+    fits.map(say).unwrap_or_default()
 }
 
 struct Failures(Vec<FailureRow>);
@@ -289,6 +275,8 @@ struct Why {
     standing: Option<String>,
     /// Remarks on established SAs, and the texts of their lines.
     notes: Vec<(Explanation, Vec<String>)>,
+    /// Whether they are asked for: they are no faults.
+    lifetimes: bool,
     rows: Vec<FailureRow>,
     /// What is wrong and not shown.
     more: usize,
@@ -322,7 +310,10 @@ impl Layout for Why {
         if self.more > 0 {
             writeln!(out, "\n{} more: `why PEER` tells those of a peer.", self.more)?;
         }
-        for (note, texts) in &self.notes {
+        if let (false, false, Some(who)) = (self.lifetimes, self.notes.is_empty(), &self.who) {
+            writeln!(out, "\nLifetimes differ, which is no fault: `why lifetimes {}`.", who.escape_debug())?;
+        }
+        for (note, texts) in self.notes.iter().filter(|_| self.lifetimes) {
             writeln!(out, "\n{}", note.verdict)?;
             print::evidence(note, texts, out)?;
         }
@@ -335,7 +326,7 @@ fn explanation(row: &FailureRow, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\n{}", said.verdict)?;
     if !row.is_state {
         let times = if row.count == 1 { "once".to_string() } else { format!("{} times", row.count) };
-        writeln!(out, "  ({times}, the last time {})", row.last)?;
+        writeln!(out, "  ({times}, the last time {}, {} ago)", row.last, ago(row.age))?;
     }
     if let Some(solved) = &row.solved {
         writeln!(out, "  (a tunnel with this peer came up at {solved})")?;

@@ -2,7 +2,7 @@
 
 use crate::base::format::Format;
 use crate::exec::command::{Arguments, Context, Output, shown};
-use crate::exec::layout::{Layout, address_and_mask, left};
+use crate::exec::layout::{Layout, address_and_mask, last_of, left};
 use crate::translate;
 use crate::views::snapshot::{Carried, Flow, Pair, Snapshot, Traffic};
 use hubward_config::model::{self, KeyLength, MapEntry, Transform};
@@ -77,6 +77,9 @@ struct FlowRow {
 struct Proxy {
     address: IpAddr,
     mask: Ipv4Addr,
+    /// Of a range that is no network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last: Option<IpAddr>,
     protocol: u8,
     port: u16,
 }
@@ -84,11 +87,18 @@ struct Proxy {
 impl Proxy {
     fn new(range: AddressRange, selector: &Selector, port: Option<u16>) -> Self {
         let (address, mask) = address_and_mask(range);
-        Self { address, mask, protocol: selector.protocol.unwrap_or(0), port: port.unwrap_or(0) }
+        Self {
+            address,
+            mask,
+            last: last_of(range),
+            protocol: selector.protocol.unwrap_or(0),
+            port: port.unwrap_or(0),
+        }
     }
 
     fn text(&self) -> String {
-        format!("({}/{}/{}/{})", self.address, self.mask, self.protocol, self.port)
+        let last = self.last.map(|last| format!("-{last}")).unwrap_or_default();
+        format!("({}{last}/{}/{}/{})", self.address, self.mask, self.protocol, self.port)
     }
 }
 

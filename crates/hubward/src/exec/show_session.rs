@@ -4,7 +4,7 @@ use super::show_isakmp::capabilities;
 use crate::base::date::{age, clock_time};
 use crate::base::format::Format;
 use crate::exec::command::{Arguments, Context, Output, shown};
-use crate::exec::layout::{Layout, address_and_mask, left, protocol_name};
+use crate::exec::layout::{Layout, address_and_mask, last_of, left, protocol_name};
 use crate::translate;
 use crate::views::snapshot::{Flow, Snapshot};
 use hubward_config::model::{CryptoMap, MapEntry};
@@ -126,9 +126,14 @@ struct FlowRow {
     protocol: String,
     local: IpAddr,
     local_mask: Ipv4Addr,
+    /// Of a range that is no network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    local_last: Option<IpAddr>,
     local_port: Option<u16>,
     remote: IpAddr,
     remote_mask: Ipv4Addr,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remote_last: Option<IpAddr>,
     remote_port: Option<u16>,
     /// Both directions counted.
     active_sas: usize,
@@ -167,9 +172,11 @@ impl FlowRow {
             protocol: protocol_name(selector.protocol),
             local,
             local_mask,
+            local_last: last_of(selector.local),
             local_port: selector.local_port,
             remote,
             remote_mask,
+            remote_last: last_of(selector.remote),
             remote_port: selector.remote_port,
             active_sas: 0,
             origin,
@@ -207,10 +214,11 @@ impl FlowRow {
         }
     }
 
-    fn side(address: IpAddr, mask: Ipv4Addr) -> String {
-        match mask {
-            Ipv4Addr::BROADCAST => format!("host {address}"),
-            mask => format!("{address}/{mask}"),
+    fn side(address: IpAddr, mask: Ipv4Addr, last: Option<IpAddr>) -> String {
+        match (mask, last) {
+            (_, Some(last)) => format!("range {address} {last}"),
+            (Ipv4Addr::BROADCAST, None) => format!("host {address}"),
+            (mask, None) => format!("{address}/{mask}"),
         }
     }
 
@@ -219,9 +227,9 @@ impl FlowRow {
         format!(
             "permit {} {}{} {}{}",
             self.protocol,
-            Self::side(self.local, self.local_mask),
+            Self::side(self.local, self.local_mask, self.local_last),
             port(self.local_port),
-            Self::side(self.remote, self.remote_mask),
+            Self::side(self.remote, self.remote_mask, self.remote_last),
             port(self.remote_port)
         )
     }

@@ -18,6 +18,12 @@ pub(super) fn weak(context: &Context, _: &Arguments) -> Output {
     shown(Weak(Arc::clone(&context.snapshot)))
 }
 
+/// How many peers use something that is weak now.
+pub(super) fn peers(snapshot: &Arc<Snapshot>) -> usize {
+    let found = Weak(Arc::clone(snapshot)).found();
+    found.values().flat_map(|found| &found.users).collect::<BTreeSet<_>>().len()
+}
+
 /// One weakness and one peer that uses it now, or none.
 #[derive(Debug, Serialize)]
 struct WeakRow {

@@ -127,7 +127,7 @@ pub(crate) const ROWS: &[Row] = &[
         show_ipsec::sa,
     ),
     show("show crypto ipsec transform-set", 1, show_ipsec::transform_sets),
-    show("show crypto isakmp failures", 1, show_failures::failures),
+    show("show crypto isakmp failures [since <1-43200:minutes>]", 1, show_failures::failures),
     show("show crypto isakmp key", PRIVILEGED, show_isakmp_config::key),
     show("show crypto isakmp peers", 1, show_isakmp::peers),
     show("show crypto isakmp policy", 1, show_isakmp_config::policy),
@@ -159,7 +159,7 @@ pub(crate) const ROWS: &[Row] = &[
     show("show time-range [<name>]", 1, show_objects::ranges),
     show("show users", 1, show_system::users),
     show("show version", 1, show_system::version),
-    show("why [<who>]", 1, show_failures::why),
+    show("why [since <1-43200:minutes>|lifetimes <who>|<who>]", 1, show_failures::why),
     show(
         "why packet <A.B.C.D:source> <A.B.C.D:destination> [{tcp|udp} [<port>] [from <source-port>] [established]|icmp [<icmp-type> [<0-255:icmp-code>]]|esp|protocol <0-255:protocol>] [input <IF:interface> [<UNIT:unit>]|length <20-65535:packet-length>]...",
         1,

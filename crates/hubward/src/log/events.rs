@@ -123,8 +123,8 @@ fn said(event: &EventKind) -> Option<Said> {
         EventKind::ChildUp { child, service, selector, inbound, outbound, replaces } => {
             let verb = if replaces.is_some() { "renewed" } else { "up" };
             let text = format!(
-                "%CRYPTO-5-SESSION_STATUS: Crypto tunnel {} is {verb}: {} <-> {} ({}) SPI in 0x{:08X} out 0x{:08X}",
-                child.0, selector.local, selector.remote, service, inbound.0, outbound.0
+                "%CRYPTO-5-SESSION_STATUS: Crypto tunnel {} is {verb}: {selector} ({service}) SPI in 0x{:08X} out 0x{:08X}",
+                child.0, inbound.0, outbound.0
             );
             ("child up", Level::INFO, text)
         }

@@ -4,7 +4,7 @@
 use crate::base::clock::now;
 use crate::base::counters::Drops;
 use crate::base::inbox::Inbox;
-use crate::base::store::{Store, wall_clock};
+use crate::base::store::{HISTORIES, Store, wall_clock};
 use crate::check;
 use crate::choices::Choices;
 use crate::dataplane::Shared;
@@ -158,6 +158,7 @@ pub(crate) fn build(
         arguments.file.clone(),
         Arc::clone(&logging),
     ));
+    views.failures().remember(&store.rows(HISTORIES), wall_clock());
     router.count_misses(views.nat_misses());
     let inbox = Arc::new(Inbox::default());
     let leases = Leases::open(LeaseStore::Local(store.clone()));

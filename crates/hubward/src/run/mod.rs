@@ -10,6 +10,7 @@ use crate::base::files::folder;
 use crate::base::inbox::Inbox;
 use crate::base::message::{End, Request};
 use crate::base::program::{NotYet, WrongUse};
+use crate::base::store::{HISTORIES, Store};
 use crate::check;
 use crate::choices::Choices;
 use crate::dataplane::{self, Shared};
@@ -21,7 +22,7 @@ use crate::run::arguments::Arguments;
 use crate::run::build::{Built, build};
 use crate::run::rights::{OF_A_GATEWAY, confine};
 use crate::supervise::{self, GATEWAY, Heart, Supervisor};
-use crate::views::pulse;
+use crate::views::{Views, pulse};
 use hubward_config::Parsed;
 use hubward_linux::privilege::Capability;
 use hubward_linux::udp::UdpSocket;
@@ -82,12 +83,17 @@ fn bring_up(
     };
     gateway.engine.watch();
     let looked_at = Arc::clone(&views);
+    let kept = store.clone();
     supervisor.spawn("pulse", move |heart| {
         loop {
-            heart.sleep(pulse::EVERY);
-            looked_at.look();
+            for _ in 0..LOOKS_A_WRITE {
+                heart.sleep(pulse::EVERY);
+                looked_at.look();
+            }
+            keep_histories(&looked_at, &kept);
         }
     })?;
+    let last = Arc::clone(&views);
     let desk = Desk { views, gateway: Arc::clone(&inbox) };
     crate::ssh::start(
         &supervisor,
@@ -111,6 +117,7 @@ fn bring_up(
     let end = end.unwrap_or(End::Failed);
     shared.stop.store(true, Ordering::Relaxed);
     // if the disk hangs, the supervisor ends the program
+    keep_histories(&last, &store);
     store.close();
     supervise::join(workers);
     let _gone = std::fs::remove_file(&arguments.socket);
@@ -118,6 +125,14 @@ fn bring_up(
         crate::run::guard::release_at_the_terminal();
     }
     Ok((end, status.load(Ordering::Relaxed).into()))
+}
+
+/// How many looks at the tunnels there are for one write of what became of peers.
+const LOOKS_A_WRITE: u32 = 15;
+
+fn keep_histories(views: &Views, store: &Store) {
+    let rows = views.failures().unsaved();
+    store.write_soon(HISTORIES, rows);
 }
 
 /// Restarts the program in the same process, so that a supervisor such as systemd does not notice.

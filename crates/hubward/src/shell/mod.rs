@@ -13,3 +13,4 @@ pub(crate) mod pager;
 pub(crate) mod serve;
 pub(crate) mod session;
 pub(crate) mod socket;
+mod wrap;

@@ -5,6 +5,7 @@ use super::editor::{Asked, Echo, Editor, Flaw};
 use super::filter::{self, Filter};
 use super::key::{Key, Keys};
 use super::pager::{Page, Pager, crlf};
+use super::wrap::wrapped;
 use crate::base::format::Format;
 use crate::manage::desk::{PRIVILEGED, Question, Refusal};
 use crate::shell::enabled::Enabled;
@@ -165,6 +166,8 @@ impl Session {
     pub(crate) fn reply(&mut self, job: Job, outcome: Result<&str, Refusal>) -> Vec<Effect> {
         let mut work = Work::default();
         match outcome {
+            // sentences, which have no columns to keep
+            Ok(text) if is_prose(&job, text) => self.print(&wrapped(text, self.terminal.width), &mut work),
             Ok(text) => self.print(text, &mut work),
             Err(Refusal::Ask(Question { text, key })) => {
                 let (above, question) = text.rsplit_once('\n').unwrap_or(("", &text));
@@ -569,6 +572,14 @@ fn listing(choices: &[help::Choice], within: bool) -> String {
         format!("{}\n", line.trim_end())
     };
     choices.iter().map(line).collect::<String>() + "\n"
+}
+
+/// Whether a command prints sentences, for a person.
+fn is_prose(job: &Job, text: &str) -> bool {
+    let first = job.line.split_whitespace().next();
+    first.is_some_and(|word| word.len() > 1 && "why".starts_with(word))
+        && job.filter.is_none()
+        && !text.starts_with('[')
 }
 
 /// Output and effects in the order in which they came up.

@@ -273,7 +273,8 @@ impl Traffic {
             inbound: inbound.packets,
             outbound: outbound.packets,
             sequence: inbound.last_sequence,
-            arrived: inbound.packets.saturating_add(refused.max(inbound.errors)),
+            refused: refused.max(inbound.errors),
+            repeated: inbound.replay_errors,
         }
     }
 

@@ -105,7 +105,13 @@ fn refused(refusal: &Refusal, failure: &Failure, parsed: &Parsed, policy: &Polic
         Refusal::NoCryptoMapEntry { selector, profile } => {
             no_entry(selector, profile.as_deref(), failure, parsed, policy)
         }
-        Refusal::NoAnswer { state, initiator, nat } => silence(*state, *initiator, *nat, failure, parsed, policy),
+        Refusal::NoAnswer {
+            state: IsakmpState::MmNoState | IsakmpState::MmSaSetup,
+            initiator: false,
+            repeated: false,
+            ..
+        } => one_message(failure),
+        Refusal::NoAnswer { state, initiator, nat, .. } => silence(*state, *initiator, *nat, failure, parsed, policy),
         Refusal::WrongPresharedKey => {
             let which = found_key().map_or_else(String::new, |FoundKey { keyring, key }| {
                 format!(" The key used here is on line {} (keyring {}).", key.line, keyring.name)
@@ -205,7 +211,8 @@ fn refused(refusal: &Refusal, failure: &Failure, parsed: &Parsed, policy: &Polic
         .advise(format!("There: the access list must name only networks behind {peer}."))
         .advise(format!("Here: if {peer} is the peer of entry {sequence}, add its address there (`set peer {peer}`); a `deny` line in the access list of that entry leaves a network to others."))
         .advise("Here: with `set ip access-group` and without `match address`, a dynamic entry gives nothing of another entry's list even to the peers of that entry."),
-        Refusal::PeerError { kind } => peer_error(*kind, failure, parsed, policy),
+        Refusal::PeerError { kind, of_answer: true } => answer_refused(*kind, failure, parsed, policy),
+        Refusal::PeerError { kind, of_answer: false } => peer_error(*kind, failure, parsed, policy),
         Refusal::Hash => Explanation::new(
             "hash",
             format!("The HASH of a message from {peer} does not verify: the pre-shared keys differ, or something on the path modifies messages."),
@@ -560,6 +567,37 @@ fn no_entry(
     }
     let lists: Vec<_> = usable.iter().map(|(terms, line)| (terms.acl.as_deref(), *line)).collect();
     proxies::no_mirror(peer, selector, &lists, parsed)
+}
+
+/// The peer sent its first message once and nothing else.
+fn one_message(failure: &Failure) -> Explanation {
+    let peer = failure.peer();
+    Explanation::new(
+        "one-message",
+        format!("{peer} has sent one first message, and did not go on: it neither repeated it nor answered our answer."),
+    )
+    .side("state", "sent one message", IsakmpState::MmSaSetup.ios_name(), false)
+    .advise("Scanners and monitors do that, and nothing is wrong then.")
+    .advise(format!("If {peer} is a peer of yours: its packets get lost on the way here after the first, or it has given up at once; its log says which."))
+}
+
+/// The peer refuses our answer to what it proposed itself.
+fn answer_refused(kind: u16, failure: &Failure, parsed: &Parsed, policy: &Policy) -> Explanation {
+    let peer = failure.peer();
+    let phase2 = failure.identity.is_some();
+    let (chosen, lines): (_, Vec<u32>) = match phase2 {
+        true => {
+            ("one of its proposals for the tunnel", set_lines(failure, parsed, policy).into_iter().collect())
+        }
+        false => ("one of its ISAKMP proposals", policy.proposals.iter().map(|ours| ours.line).collect()),
+    };
+    Explanation::new(
+        "answer-refused",
+        format!("{peer} proposed, we took {chosen}, and {peer} rejects our answer: it reports {}.", notify::name(kind)),
+    )
+    .line(lines)
+    .advise("What it proposed fits here, so our transform sets and policies are not the reason.")
+    .advise("There: its log says what it did not like in the answer: the lifetime that came back, a key or an identity, an address of ours that it does not expect, or a proposal that it has changed since.")
 }
 
 /// The peer refuses what we proposed. It does not say which part; what we proposed is all the

@@ -11,6 +11,7 @@ use hubward_proto::ike::io::LeaseError;
 use hubward_proto::ike::lookup;
 use hubward_proto::ike::snapshot::IsakmpState;
 use hubward_proto::names::Untrusted;
+use hubward_proto::path::ISAKMP_PORT;
 use hubward_proto::policy::{IsakmpProfile, Policy};
 use std::net::IpAddr;
 
@@ -122,15 +123,21 @@ pub(super) fn group(group: &Untrusted, failure: &Failure, parsed: &Parsed, polic
 
 /// The client said nothing more after our answer to its first message.
 pub(super) fn silent(state: IsakmpState, failure: &Failure, parsed: &Parsed) -> Explanation {
-    Explanation::new(
+    let port = failure.path.remote_port;
+    let out = Explanation::new(
         "silent-in-aggressive-mode",
         format!("The client at {} stopped responding after our first answer: usually its group password differs from the one configured here, which only the client can detect and does not report.", failure.peer()),
     )
     .side("state", "silent", state.ios_name(), true)
     .line(parsed.config.groups.iter().map(|group| group.line))
     .advise("There: enter the group password again; the user's own password is requested only after it matches.")
-    .advise("Here: set it with `key` in `crypto isakmp client configuration group`.")
-    .advise("If it matches: the client may be behind a NAT with UDP 4500 blocked on the path.")
+    .advise("Here: set it with `key` in `crypto isakmp client configuration group`.");
+    match port {
+        ISAKMP_PORT => out.advise("If it matches: the client may be behind a NAT with UDP 4500 blocked on the path."),
+        port => out
+            .seen(format!("its packets come from port {port} and not from 500: there is probably a NAT on the path, and its next message goes to UDP 4500"))
+            .advise("If it matches: open UDP 4500 in both directions on every firewall on the path."),
+    }
 }
 
 /// The client requested an address, and nothing here answers such a request.

@@ -4,8 +4,9 @@
 
 use crate::base::date::Date;
 use crate::router;
-use crate::views::pulse::{Beat, Lost, Pulse};
+use crate::views::pulse::{Beat, Pulse};
 use crate::views::snapshot::{Carried, Flow, Snapshot};
+use crate::why::ends::told;
 use crate::why::explanation::{Explanation, line_of};
 use crate::why::history::{Ended, History};
 use crate::why::way::{self, End, Question, Stage, Way, protocol};
@@ -23,17 +24,19 @@ const UNANSWERED: u64 = 5;
 const SILENT: Duration = Duration::from_secs(8);
 /// Whatever moved last longer ago than that does not ask for answers any more.
 const LATELY: Duration = Duration::from_secs(120);
-/// Losses are told from so many packets, and from one in so many.
-const COUNTED: u64 = 50;
-const ONE_IN: u64 = 10;
-/// Packets that came twice or too late and are no chance.
-const REPEATED: u64 = 10;
+/// What was seen within this time is so now.
+const NOW: Duration = Duration::from_secs(30);
 /// How long an exchange may take without a word about it.
 const HANGS: Duration = Duration::from_secs(3);
 /// How long before the end of something a failure may be that is its reason.
 const BEFORE: Duration = Duration::from_secs(5);
-/// Reports of ESP for an SPI that is not known which are no rest of a rekey.
+/// What a person types takes longer.
+const TYPED: Duration = Duration::from_secs(30);
+/// Reports of ESP for an SPI that is not known which are no rest of a rekey, and over what time.
 const STRAYS: u64 = 3;
+const STRAYING: Duration = Duration::from_secs(2);
+/// Packets for which a late one may be behind others (`replay window-size`).
+const WINDOWS: [u32; 5] = [64, 128, 256, 512, 1024];
 
 /// Something that is wrong.
 #[derive(Clone, Debug)]
@@ -47,6 +50,8 @@ pub(crate) struct Finding {
     pub(crate) count: u64,
     pub(crate) explanation: Explanation,
 }
+
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// A time that has passed, short: `42 s`, `6 min`.
 pub(crate) fn ago(time: Duration) -> String {
@@ -80,7 +85,14 @@ impl<'s> Health<'s> {
         let mut found: Vec<_> = flows().filter_map(|one| self.one_way(one)).collect();
         found.extend(flows().filter_map(|one| self.lost(one)));
         found.extend(flows().filter_map(|one| self.repeated(one)));
-        found.extend(self.rivals().into_iter().filter(|(mine, _)| flow(mine)).map(|(_, one)| one));
+        let rivals = self.rivals().into_iter();
+        // who is asked about is named first
+        let rivals = rivals.filter_map(|(one, two)| match (flow(one), flow(two)) {
+            (true, _) => Some((one, two)),
+            (false, true) => Some((two, one)),
+            (false, false) => None,
+        });
+        found.extend(rivals.map(|(mine, other)| self.rival(mine, other)));
         let strays = self.snapshot.histories.iter().filter(|(address, _)| peer(**address));
         found.extend(strays.filter_map(|(address, of)| self.stray(*address, of)));
         let hanging = self.snapshot.isakmp.iter().filter(|one| sa(one));
@@ -94,9 +106,11 @@ impl<'s> Health<'s> {
 
     /// A moment and how long ago that was: `10:14:07 (6 min ago)`.
     fn at(&self, wall: Duration) -> String {
+        let age = self.snapshot.wall.saturating_sub(wall);
         let date = Date::new(wall).iso();
         let time = date.get(11..19).unwrap_or(&date);
-        format!("{time} UTC ({} ago)", ago(self.snapshot.wall.saturating_sub(wall)))
+        let day = date.get(..10).filter(|_| age >= DAY).map(|day| format!("{day} ")).unwrap_or_default();
+        format!("{day}{time} UTC ({} ago)", ago(age))
     }
 
     // ---- one direction --------------------------------------------------------------------------
@@ -173,10 +187,11 @@ impl<'s> Health<'s> {
             Encapsulation::Native => format!("protocol 50 (ESP) between {peer} and {}", flow.path.local),
             Encapsulation::Udp => format!("UDP 4500 between {peer} and {}", flow.path.local),
         };
-        let refused = flow.traffic().inbound;
-        out = match refused.replay_errors + refused.verify_errors + refused.identity_errors {
+        out = match pulse.inbound.refused {
             0 => out.advise(format!("There: does `show crypto ipsec sa` count packets that it received (pkts decaps)? If not, {esp} is blocked or lost on the way there.")),
-            _ => out.advise("Packets do come, and are refused here: see what is known."),
+            refused => out
+                .seen(format!("{refused} packets have come since, and were refused here"))
+                .advise("Packets do come, and are refused here: see what is known."),
         };
         out = out.advise(format!("If it counts them and sends none (pkts encaps): the host behind it is silent or its answers go elsewhere. Look there at the host's default gateway, at a NAT line without a `deny` for {local}, and at an access list."));
         out = out.advise(format!("If it sends some: {esp} is blocked or lost on the way here."));
@@ -215,25 +230,28 @@ impl<'s> Health<'s> {
     fn on_the_way(&self, flow: &Flow, mut out: Explanation) -> Explanation {
         let Some((local, remote)) = self.hosts(flow.selector) else { return out };
         let inner_again = router::inner_again(&self.snapshot.parsed.config);
-        let mut ask = |source, destination, words: &str| {
-            let question = Question {
-                source,
-                destination,
-                protocol: flow.selector.protocol.unwrap_or(protocol::ICMP),
-                icmp: None,
-                source_port: None,
-                destination_port: None,
-                established: true,
-                length: None,
-                input: None,
-            };
-            let there = way::journey(self.snapshot, inner_again, &question).there;
-            let Some((says, line)) = stopped(&there, source == local) else { return };
-            out.evidence.push(format!("{words} from {source} to {destination} {says}"));
-            out.lines.extend(line);
+        let kind = flow.selector.protocol.unwrap_or(protocol::ICMP);
+        let question = Question {
+            source: remote,
+            destination: local,
+            protocol: kind,
+            icmp: None,
+            source_port: None,
+            destination_port: None,
+            // in the middle of a connection, for lists that let in answers alone
+            established: kind == protocol::TCP,
+            length: None,
+            input: None,
         };
-        ask(remote, local, "a packet");
-        ask(local, remote, "an answer");
+        let journey = way::journey(self.snapshot, inner_again, &question);
+        if let Some((says, line)) = stopped(&journey.there, false) {
+            out.evidence.push(format!("a packet from {remote} to {local} {says}"));
+            out.lines.extend(line);
+        }
+        if let Some((says, line)) = journey.back.as_ref().and_then(|back| stopped(back, true)) {
+            out.evidence.push(format!("the answer from {local} to {remote} {says}"));
+            out.lines.extend(line);
+        }
         let more = format!("`why packet {local} {remote}` shows the way of an answer, stage by stage.");
         out.advise(more)
     }
@@ -263,92 +281,114 @@ impl<'s> Health<'s> {
 
     // ---- on the way here ------------------------------------------------------------------------
 
+    /// Whether what was seen then is so now.
+    fn is_recent(&self, moment: Instant) -> bool {
+        self.snapshot.now.since(moment) < NOW
+    }
+
     fn lost(&self, flow: &Flow) -> Option<Finding> {
         let pulse = flow.pulse?;
-        let Lost { packets, of } = pulse.lost;
-        if of < COUNTED || packets * ONE_IN < of {
-            return None;
-        }
         let peer = flow.path.remote;
+        let (moment, recent) = pulse.ills.lossy.filter(|(at, _)| self.is_recent(*at))?;
+        let count = recent.lost;
         let verdict = format!(
-            "Packets of {peer} are lost on the way here: of {of} that it sent in about 10 seconds, {packets} have not arrived."
+            "Packets of {peer} are lost on the way here: of {} that it sent in about 10 seconds until {}, {count} have not arrived.",
+            recent.sent,
+            self.at(self.snapshot.wall_at(moment))
         );
         let out = Explanation::new("lost-on-the-way", verdict)
             .seen("the sequence numbers of its packets have gaps; what it refused itself would have no numbers")
             .advise(format!("Look for a full or faulty link or a policer on the path: `ping {peer} repeat 100` from here loses packets too."))
-            .advise("There: its counters of output drops on the outside interface.");
-        Some(self.finding(flow, pulse.since, packets, out))
+            .advise("There: its counters of output drops on the outside interface.")
+            .advise("If the processor of this machine is busy, its sockets may drop them as well.");
+        Some(self.finding(flow, moment, count, out))
     }
 
     fn repeated(&self, flow: &Flow) -> Option<Finding> {
-        let inbound = flow.traffic().inbound;
-        if inbound.replay_errors < REPEATED || inbound.replay_errors * 200 < inbound.packets {
-            return None;
-        }
-        let (peer, count) = (flow.path.remote, inbound.replay_errors);
+        let (moment, recent) = flow.pulse?.ills.repeated.filter(|(at, _)| self.is_recent(*at))?;
+        let (peer, count) = (flow.path.remote, recent.repeated);
         let verdict = format!(
-            "{count} packets of {peer} were dropped because they came twice or too late, of {} that came: the path repeats or reorders them.",
-            inbound.packets + count
+            "{count} packets of {peer} were dropped because they came twice or too late, of {} that came in about 10 seconds until {}: the path repeats or reorders them.",
+            recent.came,
+            self.at(self.snapshot.wall_at(moment))
         );
         let parsed = &self.snapshot.parsed;
-        let out = Explanation::new("replayed", verdict)
+        let window = flow.pairs.iter().map(|pair| pair.view.sa.replay_window).max().unwrap_or_default();
+        let mut out = Explanation::new("replayed", verdict)
             .line(line_of(parsed, "crypto ipsec security-association replay"))
-            .advise("Priority queues behind the encryption reorder packets: classify before encrypting (there `qos pre-classify`), or let late packets in.")
-            .advise("Here: `crypto ipsec security-association replay window-size 1024` admits packets that come up to 1024 later than others.");
-        let since = flow.pulse.map_or(self.snapshot.now, |pulse| pulse.since);
-        Some(self.finding(flow, since, count, out))
+            .seen(format!("the anti-replay window is {window} packets"))
+            .advise("Priority queues behind the encryption reorder packets: classify before encrypting (there `qos pre-classify`), or let late packets in.");
+        if let Some(wider) = WINDOWS.into_iter().find(|wider| *wider > window) {
+            out = out.advise(format!("Here: `crypto ipsec security-association replay window-size {wider}` admits packets that come up to {wider} later than others."));
+        }
+        Some(self.finding(flow, moment, count, out))
     }
 
     // ---- what only one side has -----------------------------------------------------------------
 
-    /// Tunnels of different peers to the same addresses, each with the other one.
-    fn rivals(&self) -> Vec<(&'s Flow, Finding)> {
-        let mut by_networks: BTreeMap<Selector, Vec<&Flow>> = BTreeMap::new();
-        for flow in &self.snapshot.flows {
-            by_networks.entry(flow.selector).or_default().push(flow);
-        }
+    /// Tunnels of different peers to the same addresses, by twos.
+    fn rivals(&self) -> Vec<(&'s Flow, &'s Flow)> {
+        let mut by_networks: BTreeMap<Selector, &Flow> = BTreeMap::new();
         let mut found = Vec::new();
-        for flows in by_networks.into_values() {
-            let moved = |flow: &Flow| flow.pulse.and_then(|pulse| pulse.outbound.last);
-            let used = flows.iter().max_by_key(|flow| moved(flow)).copied();
-            for flow in &flows {
-                let Some(other) = flows.iter().find(|other| other.peer != flow.peer) else { continue };
-                found.push((*flow, self.rival(flow, other, used.filter(|used| moved(used).is_some()))));
+        for flow in &self.snapshot.flows {
+            let first = *by_networks.entry(flow.selector).or_insert(flow);
+            if first.peer != flow.peer {
+                found.push((first, flow));
             }
         }
         found
     }
 
-    fn rival(&self, flow: &Flow, other: &Flow, used: Option<&Flow>) -> Finding {
+    fn rival(&self, flow: &Flow, other: &Flow) -> Finding {
+        let moved = |flow: &Flow| flow.pulse.and_then(|pulse| pulse.outbound.last);
+        let used = [flow, other].into_iter().max_by_key(|one| moved(one)).filter(|one| moved(one).is_some());
         let Selector { local, remote, .. } = flow.selector;
         let up = |flow: &Flow| {
             let since = flow.pairs.first().map_or(self.snapshot.now, |pair| pair.view.established);
-            format!("{} has it since {}", flow.path.remote, self.at(self.snapshot.wall_at(since)))
+            format!("{} has it since {}", self.named(flow), self.at(self.snapshot.wall_at(since)))
         };
         let verdict = format!(
             "Two peers have a tunnel for the same network, {remote}: {} and {}.",
-            flow.path.remote, other.path.remote
+            self.named(flow),
+            self.named(other)
         );
         let mut out = Explanation::new("two-peers-one-network", verdict).seen(up(flow)).seen(up(other));
         out = match used {
-            Some(used) => out.seen(format!("what {local} sends there goes to {} now", used.path.remote)),
+            Some(used) => out.seen(format!("what {local} sends there goes to {} now", self.named(used))),
             None => out.seen(format!("{local} has sent nothing there yet")),
         };
-        let out = out
-            .advise(
-                "Either two branches have one LAN, or one of the two is an old address of the same branch.",
-            )
-            .advise(format!(
+        let out = out.advise(
+            "Either two branches have one LAN, or one of the two is an old address of the same branch.",
+        );
+        let out = match flow.path.remote == other.path.remote {
+            false => out.advise(format!(
                 "Here: `clear crypto session remote {}` ends the one that is wrong.",
                 other.path.remote
-            ));
+            )),
+            true => out.advise(
+                "Both come from one address: `clear crypto session` would end both, so end the wrong one there.",
+            ),
+        };
         let since = flow.pairs.first().map_or(self.snapshot.now, |pair| pair.view.established);
         self.finding(flow, since, 1, out)
     }
 
+    /// A peer by its address, and by its user or identity where the address is not its own alone.
+    fn named(&self, flow: &Flow) -> String {
+        let address = flow.path.remote;
+        let sas = self.snapshot.peers.get(&flow.peer).map(|peer| peer.isakmp.as_slice()).unwrap_or_default();
+        let name = sas.iter().find_map(|sa| sa.user.as_ref().or(sa.identity.as_ref()));
+        match name.map(ToString::to_string).filter(|name| *name != address.to_string()) {
+            Some(name) => format!("{name} at {address}"),
+            None => address.to_string(),
+        }
+    }
+
     fn stray(&self, peer: IpAddr, of: &History) -> Option<Finding> {
         let stray = of.stray.filter(|stray| {
-            stray.times >= STRAYS && self.snapshot.wall.saturating_sub(stray.last) < LATELY
+            stray.times >= STRAYS
+                && stray.last.saturating_sub(stray.first) >= STRAYING
+                && self.snapshot.wall.saturating_sub(stray.last) < LATELY
         })?;
         let verdict = format!(
             "{peer} sends packets for an SA that does not exist here (SPI 0x{:08x}), the last {} ago: it does not know that the SA is gone.",
@@ -361,7 +401,7 @@ impl<'s> Health<'s> {
             Some(end) => {
                 out.seen(format!("its last tunnel ended here at {}: {}", self.at(end.at), told(end.reason).0))
             }
-            None if of.tunnel.is_none() => out.seen(format!(
+            None if of.tunnel.is_none_or(|up| up < started) => out.seen(format!(
                 "this router started at {} and has had no tunnel with it since",
                 self.at(started)
             )),
@@ -388,7 +428,8 @@ impl<'s> Health<'s> {
 
     fn hangs(&self, sa: &IsakmpView) -> Option<Finding> {
         let age = self.snapshot.now.since(sa.created);
-        if sa.deleted || sa.state == IsakmpState::QmIdle || age < HANGS {
+        let patience = if sa.state == IsakmpState::ConfXauth { TYPED } else { HANGS };
+        if sa.deleted || sa.state == IsakmpState::QmIdle || age < patience {
             return None;
         }
         let peer = sa.path.remote;
@@ -427,18 +468,40 @@ impl<'s> Health<'s> {
 
     /// That a peer is not here any more, and why.
     pub(crate) fn gone(&self, peer: IpAddr, of: &History) -> Option<Finding> {
-        let Ended { at, tunnel, reason } = of.last_end()?;
+        let last = of.last_end();
+        let at = last.map(|end| end.at).or_else(|| of.up())?;
         if self.is_explained(peer, at) {
             return None;
         }
-        let (because, advice) = told(reason);
         let who = match &of.user {
             Some(user) => format!("{user} at {peer}"),
             None => peer.to_string(),
         };
-        let what = if tunnel { "its last tunnel" } else { "its phase 1" };
-        let verdict = format!("{who} has no SA here now: {what} ended at {}: {because}.", self.at(at));
+        let started = self.snapshot.wall_at(self.snapshot.started);
+        let (verdict, advice) = match last {
+            Some(Ended { at, tunnel, reason, .. }) => {
+                let (because, advice) = told(reason);
+                let what = if tunnel { "its last tunnel" } else { "its phase 1" };
+                let verdict =
+                    format!("{who} has no SA here now: {what} ended at {}: {because}.", self.at(at));
+                (verdict, advice)
+            }
+            None if at < started => (
+                format!(
+                    "{who} has no SA here now: its SAs ended when this router started at {}.",
+                    self.at(started)
+                ),
+                "It comes back when it notices (dead peer detection), or with the next packet for it.",
+            ),
+            None => (
+                format!("{who} has no SA here now; it was up last at {}.", self.at(at)),
+                "The log says more (`show logging`).",
+            ),
+        };
         let mut out = Explanation::new("ended", verdict);
+        if let Some(elsewhere) = self.elsewhere(peer, of) {
+            out = out.seen(format!("it is here from {elsewhere} now"));
+        }
         let moments = [("phase 1", of.phase1), ("a tunnel", of.tunnel)];
         for (name, moment) in moments.into_iter().filter_map(|(name, moment)| Some((name, moment?))) {
             out = out.seen(format!("{name} with it came up last at {}", self.at(moment)));
@@ -446,11 +509,26 @@ impl<'s> Health<'s> {
         if let Some(identity) = &of.identity {
             out = out.seen(format!("it was {identity}"));
         }
-        if of.ends.len() > 2 {
-            out = out.seen(format!("it is the {}. end that is remembered", of.ends.len()));
+        if let (Some(last), Some(first)) = (last, of.ends.front().filter(|_| of.ends.len() > 2)) {
+            if last.tunnels > 1 {
+                out = out.seen(format!("{} tunnels ended together", last.tunnels));
+            }
+            out =
+                out.seen(format!("it has come and gone {} times since {}", of.ends.len(), self.at(first.at)));
         }
         let out = out.advise(advice);
         Some(Finding { peer, user: of.user.clone(), first: at, last: at, count: 1, explanation: out })
+    }
+
+    /// Another address from which who left a history is here.
+    fn elsewhere(&self, peer: IpAddr, of: &History) -> Option<IpAddr> {
+        let same = |sa: &IsakmpView| match (&of.user, &of.identity) {
+            (Some(user), _) => sa.user.as_ref() == Some(user),
+            (None, Some(identity)) => sa.user.is_none() && sa.identity.as_ref() == Some(identity),
+            (None, None) => false,
+        };
+        let mut sas = self.snapshot.isakmp.iter().filter(|sa| !sa.deleted && sa.path.remote != peer);
+        sas.find(|sa| same(sa)).map(|sa| sa.path.remote)
     }
 
     /// That packets pass, as far as that is known.
@@ -458,11 +536,24 @@ impl<'s> Health<'s> {
         let last =
             |of: fn(&Pulse) -> Beat| flows.iter().filter_map(|flow| of(flow.pulse.as_ref()?).last).max();
         let (inbound, outbound) = (last(|pulse| pulse.inbound), last(|pulse| pulse.outbound));
+        let recent = flows.iter().filter_map(|flow| Some(flow.pulse?.lately()));
+        let (lost, sent) = recent.fold((0, 0), |(lost, sent), of| (lost + of.lost, sent + of.sent));
+        let mut lost = match lost {
+            0 => String::new(),
+            _ => format!("; {lost} of its {sent} last packets were lost on the way here"),
+        };
+        let outages = flows.iter().filter_map(|flow| flow.pulse?.ills.outage);
+        let outage = outages.max().filter(|(at, _)| self.snapshot.now.since(*at) < LATELY);
+        if let Some((at, count)) = outage {
+            let until = self.at(self.snapshot.wall_at(at));
+            lost += &format!("; {count} of its packets in a row were lost on the way here before {until}");
+        }
         match (inbound, outbound) {
             (Some(inbound), Some(outbound)) => format!(
-                "packets have passed in both directions, the last came {} and left {} ago",
+                "packets have passed in both directions, the last came {} and left {} ago{}",
                 self.since(inbound),
-                self.since(outbound)
+                self.since(outbound),
+                lost
             ),
             (Some(inbound), None) => {
                 format!("packets have come, the last {} ago, and none has left", self.since(inbound))
@@ -507,7 +598,9 @@ fn stopped(way: &Way, answer: bool) -> Option<(String, Option<u32>)> {
 /// For what a phase 1 waits.
 const fn waits(sa: &IsakmpView) -> &'static str {
     match (sa.state, sa.initiator) {
-        (IsakmpState::MmNoState | IsakmpState::AgNoState, true) => "our first message has no answer",
+        (IsakmpState::MmNoState | IsakmpState::AgNoState | IsakmpState::AgInitExch, true) => {
+            "our first message has no answer"
+        }
         (IsakmpState::MmNoState | IsakmpState::AgNoState, false) => {
             "its first message came, and our answer is under way"
         }
@@ -518,76 +611,18 @@ const fn waits(sa: &IsakmpView) -> &'static str {
         (IsakmpState::MmKeyExch, true) => {
             "the peer does not answer our identity: its key may differ from ours"
         }
-        (IsakmpState::MmKeyExch, false) => {
-            "the peer's identity does not come: its key may differ from ours, or the next port is blocked"
+        (IsakmpState::MmKeyExch, false) if sa.nat => {
+            "the peer's identity does not come: its key may differ from ours, or UDP 4500 is blocked"
         }
-        (IsakmpState::AgInitExch, true) => "the peer has answered, and the rest is not answered",
-        (IsakmpState::AgInitExch, false) => {
+        (IsakmpState::MmKeyExch, false) => "the peer's identity does not come: its key may differ from ours",
+        (IsakmpState::AgInitExch, false) if sa.nat => {
             "our answer is not answered: the group password may differ, or UDP 4500 is blocked"
+        }
+        (IsakmpState::AgInitExch, false) => {
+            "our answer is not answered: the group password may differ, or it is lost on the way back"
         }
         (IsakmpState::ConfXauth, _) => "user name and password are awaited",
         (IsakmpState::ConfAddr, _) => "the client does not ask for an address",
         (IsakmpState::QmIdle, _) => "it is up",
-    }
-}
-
-/// The engine's word for an end as a sentence, and what to do.
-fn told(reason: &'static str) -> (&'static str, &'static str) {
-    match reason {
-        "deleted by the peer" => (
-            "the peer deleted it",
-            "There: its log says why. A user who disconnects, an idle timer, a reload or its administrator delete tunnels.",
-        ),
-        "the client disconnected" => (
-            "the client disconnected",
-            "Nothing is wrong here: the user, or the client's idle timer, has ended it.",
-        ),
-        "lifetime expired" => (
-            "its lifetime had passed, and no new one was negotiated",
-            "It comes up again with the next packet for it, or when the peer asks. If it does not, that fails, and `why` says so.",
-        ),
-        "idle" => (
-            "nothing was sent through it for the idle time",
-            "It comes up again with the next packet for it.",
-        ),
-        "the peer is dead" => (
-            "the peer did not answer dead peer detection",
-            "Ping it from here: it is switched off, has another address, or the path to it is down.",
-        ),
-        "the peer started anew" => {
-            ("the peer started anew, and the old ones were for nothing", "It has restarted, or lost its SAs.")
-        }
-        "the peer does not know it" => {
-            ("the peer said that it does not know it", "It has restarted, or lost its SAs.")
-        }
-        "cleared" => ("somebody cleared it here", "The log says who (`show logging`)."),
-        "the configuration changed" => {
-            ("the configuration here changed", "The log says what (`show logging`).")
-        }
-        "the local address changed" => {
-            ("the address of this router changed", "It comes up again from the new one.")
-        }
-        "Xauth took too long" => (
-            "no user name and password came in time",
-            "There: the client must answer the question for user name and password within its time.",
-        ),
-        "Xauth failed" => ("the user was refused", "Ask with the user's name: `why USER`."),
-        "the user gave up" => ("the user gave up", "There: try again with the right password."),
-        "no inner address" => ("there was no address for the client", "Here: `show ip local pool`."),
-        "no answer" => ("the peer stopped answering", "Ping it from here."),
-        "no third message" => {
-            ("the peer did not confirm it", "There: its log says why it gave up in the middle of phase 2.")
-        }
-        "the peer gave it up" => ("the peer gave it up", "There: its log says why."),
-        "volume limit reached" => (
-            "its volume limit was reached before a new one was there",
-            "Here: a higher `lifetime kilobytes`, or `disable`.",
-        ),
-        "another peer has its network, and this one does not answer" => (
-            "another peer has its network now, and this one did not answer",
-            "Find out which of the two has it: `show crypto session`.",
-        ),
-        "disconnected" => ("it was disconnected", "Connect again."),
-        other => (other, "The log says more (`show logging`)."),
     }
 }

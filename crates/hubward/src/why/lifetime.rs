@@ -74,7 +74,7 @@ fn note(phase: u8, peer: IpAddr, theirs: Duration, ours: Duration) -> Explanatio
         "lifetime",
         format!("The lifetimes of phase {phase} differ: {peer} wants {theirs} seconds, we want {ours}; the shorter one, {shorter} seconds, applies; that is not an error."),
     )
-    .side("lifetime", theirs.to_string(), ours.to_string(), true)
+    .side("lifetime", theirs.to_string(), ours.to_string(), false)
     .advise(format!(
         "Nothing has to change, unless the tunnel stalls each time {shorter} seconds have passed: then the side with the longer lifetime ignores the shorter one; set the same lifetime on both sides."
     ))

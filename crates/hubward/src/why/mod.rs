@@ -10,6 +10,7 @@ mod client_tests;
 mod clients;
 #[cfg(test)]
 mod doc_tests;
+mod ends;
 pub(crate) mod explanation;
 pub(crate) mod failure;
 pub(crate) mod health;
@@ -28,6 +29,7 @@ pub(crate) mod recording;
 mod rivals;
 #[cfg(test)]
 mod tests;
+pub(crate) mod untried;
 pub(crate) mod way;
 mod words;
 #[cfg(test)]

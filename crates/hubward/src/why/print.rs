@@ -6,7 +6,7 @@ use hubward_config::secret::public_part;
 use std::io::{self, Write};
 
 /// Columns of a side of a comparison.
-const SIDE: usize = 34;
+const SIDE: usize = 28;
 
 /// The text of a line of the configuration by its number, without what is secret in it.
 pub(crate) fn line(number: u32, parsed: &Parsed) -> String {

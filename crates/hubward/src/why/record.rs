@@ -1,7 +1,8 @@
 //! The bounded record of what went wrong, by peer.
 
+use crate::base::store::Rows;
 use crate::why::failure::{Cause, Failure};
-use crate::why::history::{self, Histories};
+use crate::why::history::{self, Chronicle, Histories};
 use hubward_proto::esp::inbound::Refused;
 use hubward_proto::esp::sa::ChildSa;
 use hubward_proto::ike::event::{Event, EventKind};
@@ -29,7 +30,7 @@ pub(crate) struct Record {
     /// ISAKMP SAs with a recorded failure and its time, the newest last: a later complaint or
     /// silence of the peer is not a failure of its own.
     noted: VecDeque<(ConnId, Duration)>,
-    histories: Histories,
+    histories: Chronicle,
 }
 
 impl Record {
@@ -42,7 +43,17 @@ impl Record {
 
     /// What became of each peer.
     pub(crate) fn histories(&self) -> Histories {
-        Histories::clone(&self.histories)
+        Histories::clone(&self.histories.all)
+    }
+
+    /// Takes over what became of peers before a restart.
+    pub(crate) fn remember(&mut self, rows: &Rows, wall: Duration) {
+        self.histories = Chronicle::load(rows, wall);
+    }
+
+    /// What became of peers and is not on the disk yet.
+    pub(crate) fn unsaved(&mut self) -> Vec<(String, Option<Vec<u8>>)> {
+        self.histories.unsaved()
     }
 
     /// Notes ESP for an SPI that is not known, from an address where a peer was.

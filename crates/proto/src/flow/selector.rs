@@ -106,6 +106,15 @@ pub struct Selector {
     pub remote_port: Option<u16>,
 }
 
+/// `10.1.0.0/16 port 80 <-> 10.2.0.0/16, protocol 6`: our side first; what is any is not said.
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let port = |port: Option<u16>| port.map(|port| format!(" port {port}")).unwrap_or_default();
+        write!(f, "{}{} <-> {}{}", self.local, port(self.local_port), self.remote, port(self.remote_port))?;
+        self.protocol.map_or(Ok(()), |protocol| write!(f, ", protocol {protocol}"))
+    }
+}
+
 impl Selector {
     /// All protocols and ports between two ranges.
     pub const fn between(local: AddressRange, remote: AddressRange) -> Self {

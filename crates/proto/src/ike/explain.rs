@@ -168,6 +168,8 @@ pub enum Refusal {
     PeerError {
         /// Notify message type.
         kind: u16,
+        /// The peer began the exchange, so it refuses our answer, and not what we proposed.
+        of_answer: bool,
     },
     /// A peer has too many exchanges in progress.
     #[error("too many exchanges of one peer at the same time")]
@@ -191,6 +193,8 @@ pub enum Refusal {
         initiator: bool,
         /// Whether a NAT was found on the path.
         nat: bool,
+        /// Whether the peer has repeated its message, so that it waits for an answer.
+        repeated: bool,
     },
     /// There is no route, no address, or nothing to negotiate with.
     #[error("{0}")]

@@ -88,23 +88,31 @@ pub(crate) struct Repeats {
     /// Milliseconds of the clock, modulo 2^32.
     since: u32,
     answers: u8,
+    /// It came more than once.
+    repeated: bool,
 }
 
 impl Repeats {
     /// The message was answered now, for the first time.
     pub(crate) fn first(now: Instant) -> Self {
-        Self { since: millis(now), answers: 1 }
+        Self { since: millis(now), answers: 1, repeated: false }
     }
 
     /// Whether it may be answered once more; counts the answer.
     pub(crate) fn again(&mut self, now: Instant) -> bool {
+        self.repeated = true;
         let elapsed = Duration::from_millis(millis(now).wrapping_sub(self.since).into());
         if elapsed >= limits::REPEATED_TIME {
-            *self = Self { since: millis(now), answers: 0 };
+            *self = Self { since: millis(now), answers: 0, repeated: true };
         }
         let may = self.answers < limits::REPEATED_ANSWERS;
         self.answers += u8::from(may);
         may
+    }
+
+    /// Whether it came more than once.
+    pub(crate) const fn seen(&self) -> bool {
+        self.repeated
     }
 }
 

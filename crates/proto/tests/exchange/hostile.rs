@@ -65,7 +65,7 @@ fn a_refused_caller_knows_why() {
     world.nodes[0] = Node::new(HUB, policy, 1);
     world.acquire(1);
     world.run(Duration::from_secs(1));
-    let told = Refusal::PeerError { kind: notify::NO_PROPOSAL_CHOSEN }.to_string();
+    let told = Refusal::PeerError { kind: notify::NO_PROPOSAL_CHOSEN, of_answer: false }.to_string();
     assert!(world.nodes[1].refusals().contains(&told), "{:?}", world.nodes[1].refusals());
 }
 

@@ -92,7 +92,11 @@ impl Version for MadeUp {
     fn timeout(&mut self, context: &mut Context, id: ConnId) {
         let Some(sa) = self.sas.get(&id) else { return };
         let state = IsakmpState::MmNoState;
-        context.out().refuse(Some(id), sa.path, Refusal::NoAnswer { state, initiator: false, nat: false });
+        context.out().refuse(
+            Some(id),
+            sa.path,
+            Refusal::NoAnswer { state, initiator: false, nat: false, repeated: true },
+        );
         self.end(context, id);
     }
 

@@ -91,6 +91,13 @@ fn up(lab: &Lab) -> Result<()> {
     ensure!(text.contains("the peer deleted it") && !text.contains("Nothing is known"), "{text}");
     let nobody = hub.exec("why 192.0.2.77")?;
     ensure!(nobody.contains("Nothing is known of 192.0.2.77"), "{nobody}");
+
+    // and a restart forgets nothing of it
+    let Scene { net, mut hub, .. } = scene;
+    hub.stop()?;
+    let hub = Hubward::start(lab, "hub", &net.hub, &hub_cfg()?)?;
+    let text = hub.exec(&who)?;
+    ensure!(text.contains("has no SA here now") && text.contains("the peer deleted it"), "{text}");
     Ok(())
 }
 

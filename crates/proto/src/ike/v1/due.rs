@@ -126,7 +126,7 @@ impl V1<'_> {
     /// The refusal of an SA whose peer does not answer.
     pub(crate) fn silence(sa: &IsakmpSa) -> Refusal {
         let nat = sa.nat.any();
-        Refusal::NoAnswer { state: state_of(sa), initiator: sa.initiator, nat }
+        Refusal::NoAnswer { state: state_of(sa), initiator: sa.initiator, nat, repeated: false }
     }
 
     /// Phase 1 failed because the peer does not answer.

@@ -159,8 +159,12 @@ impl V1<'_> {
             {
                 left -= 1;
                 let Some(call) = self.own.calls.remove(number) else { continue };
-                let silence =
-                    Refusal::NoAnswer { state: IsakmpState::MmSaSetup, initiator: false, nat: false };
+                let silence = Refusal::NoAnswer {
+                    state: IsakmpState::MmSaSetup,
+                    initiator: false,
+                    nat: false,
+                    repeated: call.repeats.seen(),
+                };
                 self.call_ended(&call, call.shown.then_some(silence));
             }
         }

@@ -51,7 +51,7 @@ impl V1<'_> {
             let message = chain.first(payload::NOTIFY).and_then(|body| Notify::parse(body).ok());
             return match message {
                 Some(message) if message.kind <= notify::LAST_ERROR && !header.encrypted() => {
-                    Err(Refusal::PeerError { kind: message.kind })
+                    Err(Refusal::PeerError { kind: message.kind, of_answer: !sa.initiator })
                 }
                 _ => Err(Refusal::Unexpected(header.exchange)),
             };
@@ -115,8 +115,8 @@ impl V1<'_> {
             notify::RESPONDER_LIFETIME => self.responder_lifetime(sa, message),
             notify::INVALID_SPI => return self.spi_is_unknown(sa, message),
             kind if kind <= notify::LAST_ERROR => {
-                self.quick_mode_refused(sa, message);
-                return Err(Refusal::PeerError { kind });
+                let of_answer = self.quick_mode_refused(sa, message);
+                return Err(Refusal::PeerError { kind, of_answer });
             }
             _ => {}
         }

@@ -280,8 +280,8 @@ impl V1<'_> {
     /// The peer refuses something. If a single quick mode of ours is in progress, it is over; if
     /// there are several, the SPI identifies it. Otherwise the peer gives up a quick mode of its
     /// own that we have answered.
-    pub(crate) fn quick_mode_refused(&mut self, sa: &mut IsakmpSa, message: &Notify) {
-        let Some(established) = sa.established_mut() else { return };
+    pub(crate) fn quick_mode_refused(&mut self, sa: &mut IsakmpSa, message: &Notify) -> bool {
+        let Some(established) = sa.established_mut() else { return false };
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for (id, exchange) in &established.exchanges {
             match exchange {
@@ -298,7 +298,8 @@ impl V1<'_> {
             })
         });
         if let Some((_, child)) = given_up {
-            return self.quick_mode_given_up(sa, *child);
+            self.quick_mode_given_up(sa, *child);
+            return true;
         }
         let refused = match ours.as_slice() {
             [(only, _)] => Some(*only),
@@ -310,7 +311,9 @@ impl V1<'_> {
             }
         } else if let ([], [(_, child)]) = (ours.as_slice(), theirs.as_slice()) {
             self.quick_mode_given_up(sa, *child);
+            return true;
         }
+        false
     }
 
     /// The peer does not finish the quick mode that made this child SA: message 2 is not sent

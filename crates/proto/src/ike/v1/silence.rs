@@ -122,7 +122,7 @@ impl V1<'_> {
     /// INVALID-SPI under a phase-1 SA: the peer does not know a child SA that we use. It is made
     /// anew at once, because it carries nothing.
     pub(crate) fn spi_is_unknown(&mut self, sa: &mut IsakmpSa, message: &Notify) -> Result<(), Refusal> {
-        let told = Err(Refusal::PeerError { kind: message.kind });
+        let told = Err(Refusal::PeerError { kind: message.kind, of_answer: false });
         let Some(established) = sa.established().filter(|it| it.gate.authorized().is_some()) else {
             return told;
         };
