@@ -107,6 +107,8 @@ fn opener(mode: In, number: usize) -> String {
         In::PubkeyUser => format!("ip ssh pubkey-chain\n username u{number}\n"),
         In::NatPool => format!("ip nat pool N{number} prefix-length 8\n"),
         In::RouteMap => format!("route-map M{number} permit {}\n", number % 65_535),
+        In::Archive => "archive\n".into(),
+        In::ArchiveLog => "archive\n log config\n".into(),
     }
 }
 

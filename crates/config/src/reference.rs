@@ -124,6 +124,8 @@ fn title(mode: In) -> (&'static str, &'static str) {
         In::PubkeyUser => ("Public keys of one user", "username <name>"),
         In::NatPool => ("Addresses of a NAT pool", "ip nat pool <name> netmask <mask>"),
         In::RouteMap => ("Route map entry", "route-map <name> {permit|deny} <sequence>"),
+        In::Archive => ("Archive", "archive"),
+        In::ArchiveLog => ("Log of typed commands", "log config"),
     }
 }
 
@@ -175,8 +177,13 @@ mod tests {
                 line = line.replace(argument, value);
             }
             let mut position = Position::default();
-            if mode.prompt == "conf-ssh-pubkey-user" {
-                position = enter("", &position, "ip ssh pubkey-chain").unwrap().position;
+            let outer = match mode.prompt {
+                "conf-ssh-pubkey-user" => Some("ip ssh pubkey-chain"),
+                "config-archive-log-cfg" => Some("archive"),
+                _ => None,
+            };
+            if let Some(outer) = outer {
+                position = enter("", &position, outer).unwrap().position;
             }
             assert_eq!(enter("", &position, &line).unwrap().position.prompt(), mode.prompt, "{line}");
         }

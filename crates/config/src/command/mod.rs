@@ -2,7 +2,9 @@
 
 mod aaa;
 pub(crate) mod acl;
+mod archive;
 mod client_group;
+mod clock;
 mod crypto_map;
 mod dhcp;
 pub(crate) mod draft;
@@ -42,6 +44,8 @@ pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {
         system::ROWS,
         line::ROWS,
         logging::ROWS,
+        clock::ROWS,
+        archive::ROWS,
         aaa::ROWS,
         isakmp::ROWS,
         keyring::ROWS,

@@ -24,6 +24,8 @@ pub(crate) enum Mode {
     PubkeyUser(usize),
     NatPool(usize),
     RouteMap(usize, usize),
+    Archive,
+    ArchiveLog,
     /// A submode whose commands share their parent's fate.
     Opaque(Fate, Sub),
     /// A submode opened by a line that is not a command: nothing under it has an effect.
@@ -54,11 +56,13 @@ pub(crate) enum In {
     PubkeyUser,
     NatPool,
     RouteMap,
+    Archive,
+    ArchiveLog,
 }
 
 impl In {
     /// Every kind.
-    pub(crate) const ALL: [Self; 21] = [
+    pub(crate) const ALL: [Self; 23] = [
         Self::Global,
         Self::Interface,
         Self::IsakmpPolicy,
@@ -80,6 +84,8 @@ impl In {
         Self::PubkeyUser,
         Self::NatPool,
         Self::RouteMap,
+        Self::Archive,
+        Self::ArchiveLog,
     ];
 }
 
@@ -108,6 +114,8 @@ impl Mode {
             Self::PubkeyUser(_) => In::PubkeyUser,
             Self::NatPool(_) => In::NatPool,
             Self::RouteMap(..) => In::RouteMap,
+            Self::Archive => In::Archive,
+            Self::ArchiveLog => In::ArchiveLog,
             Self::Opaque(..) | Self::Unknown => return None,
         })
     }
@@ -169,8 +177,6 @@ pub(crate) enum Sub {
     // services
     Sla,
     Track,
-    Archive,
-    ArchiveLog,
     Applet,
     AaaServers,
     AaaServer,

@@ -33,6 +33,8 @@ fn opened(mode: In) -> &'static str {
         In::PubkeyUser => "ip ssh pubkey-chain\n username u\n",
         In::NatPool => "ip nat pool n netmask 255.255.255.0\n",
         In::RouteMap => "route-map m permit 10\n",
+        In::Archive => "archive\n",
+        In::ArchiveLog => "archive\n log config\n",
     }
 }
 
@@ -51,7 +53,10 @@ fn sample(token: &Token) -> String {
         Token::Argument(Kind::Word, "start-month" | "end-month") => "January",
         Token::Argument(Kind::Word, "start-time") => "8:00",
         Token::Argument(Kind::Word, "end-time") => "18:00",
-        Token::Argument(Kind::Word, "end-weekday") => "Friday",
+        Token::Argument(Kind::Word, "start-weekday" | "end-weekday") => "Friday",
+        Token::Argument(Kind::Word, "start-week" | "end-week") => "last",
+        Token::Argument(Kind::Word, "start-day" | "end-day") => "1",
+        Token::Argument(Kind::Word, "hours-offset") => "-5",
         Token::Argument(Kind::Word, name) if name.ends_with("-last") => "9",
         Token::Argument(Kind::Word, name)
             if ["-eq", "-gt", "-lt", "-neq", "-first"].iter().any(|end| name.ends_with(end)) =>

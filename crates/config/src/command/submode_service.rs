@@ -135,7 +135,6 @@ pub(super) const GLOBAL: &[Names] = &[
         "ip sla; ip sla monitor; rtr; ip sla auto; ip sla ethernet-monitor; ip sla profile",
     ),
     (Opens(Unsupported("nothing is tracked"), Sub::Track), "track"),
-    (Opens(MANAGEMENT, Sub::Archive), "archive"),
     (Opens(Unsupported("nothing is done on events"), Sub::Applet), "event manager applet"),
     (Opens(Unsupported("no server is asked"), Sub::AaaServers), "aaa group server"),
     (Opens(Unsupported("no server is asked"), Sub::AaaServer), "radius server; tacacs server; ldap server"),
@@ -289,21 +288,6 @@ pub(super) const SERVICE: Modes = &[
             ),
             (Elsewhere, "vrf definition"),
         ],
-    ),
-    (
-        Sub::Archive,
-        &[
-            (Shares, "path; maximum; time-period; write-memory; rollback; export; copy"),
-            (Nests(Sub::ArchiveLog), "log config"),
-        ],
-    ),
-    (
-        Sub::ArchiveLog,
-        &[(
-            Shares,
-            "logging enable; logging persistent; logging size; hidekeys; notify syslog; record rc; \
-             notify; record",
-        )],
     ),
     (
         Sub::Applet,

@@ -106,8 +106,7 @@ impl Position {
 
 /// The prompts of modes whose commands have no effect.
 fn opaque_prompt(line: &str) -> &'static str {
-    const PROMPTS: [(&str, &str); 12] = [
-        ("archive", "config-archive"),
+    const PROMPTS: [(&str, &str); 11] = [
         ("class-map", "config-cmap"),
         ("control-plane", "config-cp"),
         ("crypto ca", "ca-trustpoint"),

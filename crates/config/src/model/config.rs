@@ -1,6 +1,8 @@
 //! A whole configuration.
 
 use super::acl::{Acl, ObjectGroup, TimeRange};
+use super::archive::Archive;
+use super::clock::Clock;
 use super::dhcp::DhcpPool;
 use super::ike::{Group, IsakmpPolicy, Key, Keyring, Profile};
 use super::interface::Interface;
@@ -28,6 +30,10 @@ pub struct Config {
     pub logging: Option<bool>,
     /// Where lines of the log go, and how they are stamped.
     pub log: LogSettings,
+    /// `archive`: whether the log says what is typed.
+    pub archive: Archive,
+    /// `clock`: the router's own time.
+    pub clock: Clock,
     /// `username`.
     pub users: Vec<User>,
     /// AAA.

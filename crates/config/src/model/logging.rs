@@ -22,12 +22,27 @@ pub struct LogSettings {
     pub debug_stamp: Stamp,
     /// `service timestamps log`.
     pub log_stamp: Stamp,
+    /// `service sequence-numbers`.
+    pub sequence_numbers: bool,
+    /// `logging facility`, as syslog numbers them.
+    pub facility: u8,
+    /// `logging origin-id`.
+    pub origin: Origin,
+    /// `logging source-interface`.
+    pub source: Option<String>,
+    /// `logging rate-limit`.
+    pub rate: Option<RateLimit>,
+}
+
+impl LogSettings {
+    /// Facility local7.
+    pub const FACILITY: u8 = 23;
 }
 
 impl Default for LogSettings {
     /// What IOS 15 does without a line.
     fn default() -> Self {
-        let stamp = Stamp::Datetime { milliseconds: true, zone: false, year: false };
+        let stamp = Stamp::Datetime { milliseconds: true, local: false, zone: false, year: false };
         Self {
             buffered: Some(7),
             size: None,
@@ -37,6 +52,11 @@ impl Default for LogSettings {
             hosts: Vec::new(),
             debug_stamp: stamp,
             log_stamp: stamp,
+            sequence_numbers: false,
+            facility: Self::FACILITY,
+            origin: Origin::None,
+            source: None,
+            rate: None,
         }
     }
 }
@@ -50,6 +70,33 @@ pub struct LogHost {
     pub port: u16,
 }
 
+/// `logging origin-id`: what a syslog server is told of where a message comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// Nothing.
+    #[default]
+    None,
+    /// `hostname`
+    Hostname,
+    /// `ip`: the address that the message is sent from.
+    Address,
+    /// `string TEXT`
+    Text(String),
+}
+
+/// `logging rate-limit`: how many lines are logged in a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// `console`: only there.
+    pub console: bool,
+    /// `all`: debugging as well.
+    pub debug: bool,
+    /// Lines in a second.
+    pub number: u16,
+    /// `except`: lines of this severity and more severe ones are always logged.
+    pub except: Option<u8>,
+}
+
 /// The time stamp of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stamp {
@@ -61,6 +108,8 @@ pub enum Stamp {
     Datetime {
         /// `msec`
         milliseconds: bool,
+        /// `localtime`: the router's own time instead of UTC.
+        local: bool,
         /// `show-timezone`
         zone: bool,
         /// `year`

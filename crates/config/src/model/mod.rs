@@ -4,6 +4,8 @@
 //! who can use but one family says at that place what becomes of the other.
 
 mod acl;
+mod archive;
+mod clock;
 mod config;
 mod dhcp;
 mod ike;
@@ -18,6 +20,8 @@ mod route;
 mod route_map;
 
 pub use acl::*;
+pub use archive::*;
+pub use clock::*;
 pub use config::*;
 pub use dhcp::*;
 pub use ike::*;

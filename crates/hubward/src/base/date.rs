@@ -1,6 +1,6 @@
 //! Times and ages as IOS prints them.
 
-use hubward_config::model::{Minute, Moment};
+use hubward_config::model::{Clock, Minute, Moment};
 use std::time::Duration;
 
 /// `hh:mm:ss`
@@ -36,9 +36,9 @@ pub(crate) fn age_in_words(seconds: u64) -> String {
     words.join(", ")
 }
 
-/// A date in UTC.
+/// A date in UTC, or in the router's own time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Date {
+pub(crate) struct Date<'c> {
     year: u64,
     /// From 0.
     month: usize,
@@ -47,6 +47,23 @@ pub(crate) struct Date {
     weekday: usize,
     seconds: u64,
     milliseconds: u32,
+    /// `UTC`, or what the configuration calls it.
+    zone: &'c str,
+}
+
+/// 2025 in seconds since 1970: a clock that shows an earlier time than this program's has never
+/// been set.
+const SET: u64 = 1_735_689_600;
+
+/// What precedes a time of a clock that was never set, as on IOS: `*`.
+pub(crate) fn unset_mark(wall: Duration) -> &'static str {
+    if wall.as_secs() < SET { "*" } else { "" }
+}
+
+/// Some minutes later, or earlier.
+fn shifted(wall: Duration, minutes: i16) -> Duration {
+    let by = Duration::from_secs(u64::from(minutes.unsigned_abs()) * 60);
+    if minutes < 0 { wall.saturating_sub(by) } else { wall.saturating_add(by) }
 }
 
 const MONTHS: [&str; 12] =
@@ -54,8 +71,8 @@ const MONTHS: [&str; 12] =
 
 const WEEKDAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 
-impl Date {
-    /// From the time since 1970.
+impl Date<'static> {
+    /// From the time since 1970, in UTC.
     pub(crate) fn new(wall: Duration) -> Self {
         let (days, seconds) = (wall.as_secs() / 86_400, wall.as_secs() % 86_400);
         // civil date from a day count, with years that begin in March
@@ -72,7 +89,37 @@ impl Date {
             weekday: usize::try_from((days + 4) % 7).unwrap_or(0),
             seconds,
             milliseconds: wall.subsec_millis(),
+            zone: "UTC",
         }
+    }
+
+    /// `2026-11-23T09:12:47.123Z`
+    pub(crate) fn iso(self) -> String {
+        format!(
+            "{:04}-{:02}-{:02}T{}.{:03}Z",
+            self.year,
+            self.month + 1,
+            self.day,
+            clock_time(self.seconds),
+            self.milliseconds
+        )
+    }
+}
+
+impl<'c> Date<'c> {
+    /// From the time since 1970, in the router's own time (`clock timezone`, `clock summer-time`).
+    pub(crate) fn local(wall: Duration, clock: &'c Clock) -> Self {
+        let (zone, minutes) =
+            clock.timezone.as_ref().map_or(("UTC", 0), |zone| (zone.name.as_str(), zone.minutes));
+        let standard = Date::new(shifted(wall, minutes));
+        if let Some(summer) = &clock.summer {
+            let ahead = i16::try_from(summer.minutes).unwrap_or(0);
+            let then = Date::new(shifted(shifted(wall, minutes), ahead));
+            if summer.when.holds(standard.minute().at, then.minute().at) {
+                return Self { zone: &summer.name, ..then };
+            }
+        }
+        Self { zone, ..standard }
     }
 
     /// The minute, as time ranges look at it.
@@ -99,9 +146,10 @@ impl Date {
     /// `09:12:47.123 UTC Mon Nov 23 2026`
     pub(crate) fn clock(self) -> String {
         format!(
-            "{}.{:03} UTC {} {} {} {}",
+            "{}.{:03} {} {} {} {} {}",
             clock_time(self.seconds),
             self.milliseconds,
+            self.zone,
             self.weekday(),
             self.month(),
             self.day,
@@ -112,8 +160,9 @@ impl Date {
     /// `09:12:47 UTC Mon Nov 23 2026`
     pub(crate) fn moment(self) -> String {
         format!(
-            "{} UTC {} {} {} {}",
+            "{} {} {} {} {} {}",
             clock_time(self.seconds),
+            self.zone,
             self.weekday(),
             self.month(),
             self.day,
@@ -125,21 +174,9 @@ impl Date {
     pub(crate) fn stamped(self, milliseconds: bool, zone: bool, year: bool) -> String {
         let year = if year { format!(" {}", self.year) } else { String::new() };
         let milliseconds = if milliseconds { format!(".{:03}", self.milliseconds) } else { String::new() };
-        let zone = if zone { " UTC" } else { "" };
+        let zone = if zone { format!(" {}", self.zone) } else { String::new() };
         let time = clock_time(self.seconds);
         format!("{} {:>2}{year} {time}{milliseconds}{zone}", self.month(), self.day)
-    }
-
-    /// `2026-11-23T09:12:47.123Z`
-    pub(crate) fn iso(self) -> String {
-        format!(
-            "{:04}-{:02}-{:02}T{}.{:03}Z",
-            self.year,
-            self.month + 1,
-            self.day,
-            clock_time(self.seconds),
-            self.milliseconds
-        )
     }
 }
 
@@ -159,6 +196,30 @@ mod tests {
             (date.stamped(true, false, false).as_str(), date.iso().as_str()),
             ("Nov  2 09:12:47.042", "2026-11-02T09:12:47.042Z")
         );
+    }
+
+    /// The router's own time is ahead of UTC or behind it, and changes with summer time.
+    #[test]
+    fn a_router_has_a_time_of_its_own() {
+        let config = |text: &str| hubward_config::parse(text).config;
+        let berlin = config(
+            "clock timezone CET 1\nclock summer-time CEST recurring last Sun Mar 2:00 last Sun Oct 3:00\n",
+        );
+        let at = |seconds, clock: &Clock| Date::local(Duration::from_secs(seconds), clock).moment();
+        assert_eq!(at(1_795_425_167, &config("").clock), "09:12:47 UTC Mon Nov 23 2026");
+        assert_eq!(at(1_795_425_167, &berlin.clock), "10:12:47 CET Mon Nov 23 2026");
+        // the hour before, and the hour after each change
+        assert_eq!(at(1_774_745_999, &berlin.clock), "01:59:59 CET Sun Mar 29 2026");
+        assert_eq!(at(1_774_746_000, &berlin.clock), "03:00:00 CEST Sun Mar 29 2026");
+        assert_eq!(at(1_792_889_999, &berlin.clock), "02:59:59 CEST Sun Oct 25 2026");
+        assert_eq!(at(1_792_890_000, &berlin.clock), "02:00:00 CET Sun Oct 25 2026");
+        let west = config("clock timezone NST -3 30\n");
+        assert_eq!(at(1_795_392_000, &west.clock), "20:30:00 NST Sun Nov 22 2026");
+        let date = Date::local(Duration::from_millis(1_795_425_167_042), &berlin.clock);
+        assert_eq!(date.clock(), "10:12:47.042 CET Mon Nov 23 2026");
+        assert_eq!(date.stamped(true, true, true), "Nov 23 2026 10:12:47.042 CET");
+        // a time range goes by it
+        assert_eq!((date.minute().at.minute, date.minute().weekday), (612, 0));
     }
 
     #[test]

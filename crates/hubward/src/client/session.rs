@@ -277,6 +277,7 @@ impl Drives for Session {
 
     fn turn(&mut self) -> anyhow::Result<Option<End>> {
         self.effects()?;
+        self.log.tick(now());
         if self.standing.tries_again() {
             tell(format_args!("The tunnel is down; trying again. What belongs into it waits."));
         }

@@ -270,7 +270,7 @@ pub(super) fn snapshot(config: &str, interfaces: Vec<InterfaceView>) -> Snapshot
             classes: [crate::debug::Class::Isakmp].into(),
             peers: [std::net::Ipv4Addr::new(10, 100, 2, 102)].into(),
         },
-        told: crate::log::logging::Told { dropped: 0, console: 2, monitor: 1, trap: 1 },
+        told: crate::log::logging::Told { dropped: 0, limited: 0, console: 2, monitor: 1, trap: 1 },
         log: Logged {
             size: 65_536,
             messages: 2,

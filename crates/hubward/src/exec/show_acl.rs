@@ -101,7 +101,7 @@ struct Acls {
 impl Acls {
     fn new(context: &Context, arguments: &Arguments, families: Families) -> Self {
         let only = arguments.get("name").map(str::to_string);
-        let now = Date::new(context.snapshot.wall).minute();
+        let now = Date::local(context.snapshot.wall, &context.snapshot.parsed.config.clock).minute();
         Self { snapshot: Arc::clone(&context.snapshot), families, only, now }
     }
 

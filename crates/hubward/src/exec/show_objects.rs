@@ -19,7 +19,7 @@ pub(super) fn groups(context: &Context, arguments: &Arguments) -> Output {
 /// `show time-range [NAME]`
 pub(super) fn ranges(context: &Context, arguments: &Arguments) -> Output {
     let only = arguments.get("name").map(str::to_string);
-    let now = Date::new(context.snapshot.wall).minute();
+    let now = Date::local(context.snapshot.wall, &context.snapshot.parsed.config.clock).minute();
     shown(Ranges { snapshot: Arc::clone(&context.snapshot), only, now })
 }
 
@@ -184,5 +184,18 @@ time-range entry: NIGHT (inactive)
         assert_eq!(shown("show time-range NIGHT"), night);
         let json = json("show time-range WORK", snapshot(CONFIG, Vec::new()));
         assert!(json.contains("\"active\": true"), "{json}");
+    }
+
+    /// Monday, 18:12: a time range and the clock go by the router's own time.
+    #[test]
+    fn a_time_range_goes_by_the_routers_own_time() {
+        let config = format!("clock timezone JST 9\n{CONFIG}");
+        let shown = |line: &str| text(line, snapshot(&config, Vec::new()), Format::Modern);
+        assert_eq!(shown("show clock"), "18:12:47.123 JST Mon Nov 23 2026\n");
+        assert!(shown("show time-range WORK").starts_with("time-range entry: WORK (inactive)\n"));
+        let list = shown("show access-lists L");
+        assert!(list.contains("time-range WORK (inactive)") && !list.contains("(active)"), "{list}");
+        let json = json("show clock", snapshot(&config, Vec::new()));
+        assert!(json.contains("2026-11-23T09:12:47.123Z"), "in UTC: {json}");
     }
 }

@@ -1,7 +1,7 @@
 //! `show version`, `users`, `logging`, `clock`, `privilege` and `debugging`.
 
 use crate::base::console_lines::{LineName, UserLine};
-use crate::base::date::{Date, age_in_words, clock_time};
+use crate::base::date::{Date, age_in_words, clock_time, unset_mark};
 use crate::base::format::Format;
 use crate::exec::command::{Arguments, Context, Output, shown};
 use crate::exec::layout::Layout;
@@ -17,7 +17,7 @@ pub(super) fn version(context: &Context, _: &Arguments) -> Output {
 }
 
 pub(super) fn clock(context: &Context, _: &Arguments) -> Output {
-    shown(Clock(Date::new(context.snapshot.wall)))
+    shown(Clock(Arc::clone(&context.snapshot)))
 }
 
 pub(super) fn privilege(context: &Context, _: &Arguments) -> Output {
@@ -104,7 +104,7 @@ impl Layout for Version {
     }
 }
 
-struct Clock(Date);
+struct Clock(Arc<Snapshot>);
 
 /// What time it is.
 #[derive(Debug, Serialize)]
@@ -117,11 +117,12 @@ impl Layout for Clock {
     type Row = ClockRow;
 
     fn rows(&self) -> impl Iterator<Item = ClockRow> {
-        std::iter::once(ClockRow { time: self.0.iso() })
+        std::iter::once(ClockRow { time: Date::new(self.0.wall).iso() })
     }
 
     fn text(&self, _: Format, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "{}", self.0.clock())
+        let date = Date::local(self.0.wall, &self.0.parsed.config.clock);
+        writeln!(out, "{}{}", unset_mark(self.0.wall), date.clock())
     }
 }
 
@@ -276,8 +277,8 @@ impl Layout for Logging {
         let (state, count) = if self.on() { ("enabled", self.0.log.messages) } else { ("disabled", 0) };
         writeln!(
             out,
-            "Syslog logging: {state} ({} messages dropped, 0 messages rate-limited, 0 flushes, 0 overruns, xml disabled, filtering disabled)",
-            self.0.told.dropped
+            "Syslog logging: {state} ({} messages dropped, {} messages rate-limited, 0 flushes, 0 overruns, xml disabled, filtering disabled)",
+            self.0.told.dropped, self.0.told.limited
         )?;
         writeln!(out, "\nNo Active Message Discriminator.\n\n\n\nNo Inactive Message Discriminator.\n\n")?;
         let (settings, told) = (&self.0.parsed.config.log, &self.0.told);
@@ -319,7 +320,7 @@ impl Layout for Logging {
         }
         writeln!(out, "Log Buffer ({} bytes):\n", self.0.log.size)?;
         let running = self.0.now.since(self.0.started);
-        let stamps = Stamps::new(settings, self.0.wall.saturating_sub(running));
+        let stamps = Stamps::new(&self.0.parsed.config, self.0.wall.saturating_sub(running));
         for line in self.lines() {
             writeln!(out, "{}", line.text(format, &stamps))?;
         }

@@ -211,6 +211,7 @@ impl Drives for Gateway {
         self.leases_of_interfaces();
         self.effects();
         self.router.hear(self.machine.names());
+        self.log.tick(now());
         Ok(None)
     }
 

@@ -1,9 +1,9 @@
 //! A line of the log, and its text.
 
-use crate::base::date::Date;
+use crate::base::date::{Date, unset_mark};
 use crate::base::format::Format;
 use crate::debug;
-use hubward_config::model::{LogSettings, Stamp};
+use hubward_config::model::{Clock, Config, Stamp};
 use std::time::Duration;
 use tracing::Level;
 
@@ -12,6 +12,8 @@ use tracing::Level;
 pub(crate) struct LogLine {
     /// When, since 1970 in UTC.
     pub(crate) at: Duration,
+    /// Its number since the start, from 1; 0 until it is logged.
+    pub(crate) number: u64,
     /// What.
     pub(crate) body: Body,
 }
@@ -35,32 +37,40 @@ pub(crate) enum Body {
 }
 
 /// How lines are stamped.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Stamps {
     /// Debugging.
     pub(crate) debug: Stamp,
     /// Messages.
     pub(crate) log: Stamp,
+    /// Whether lines are numbered.
+    numbers: bool,
+    /// The router's own time.
+    clock: Clock,
     /// When the gateway started, since 1970 in UTC.
     pub(crate) started: Duration,
 }
 
 impl Stamps {
-    /// As `service timestamps` says.
-    pub(crate) fn new(settings: &LogSettings, started: Duration) -> Self {
-        Self { debug: settings.debug_stamp, log: settings.log_stamp, started }
+    /// As `service timestamps`, `service sequence-numbers` and `clock` say.
+    pub(crate) fn new(config: &Config, started: Duration) -> Self {
+        let (log, clock) = (&config.log, config.clock.clone());
+        Self { debug: log.debug_stamp, log: log.log_stamp, numbers: log.sequence_numbers, clock, started }
     }
 
-    /// What precedes a line.
-    fn of(&self, line: &LogLine) -> String {
+    /// What precedes a line: its number and its time.
+    pub(super) fn of(&self, line: &LogLine) -> String {
+        let number = if self.numbers { format!("{:06}: ", line.number) } else { String::new() };
         let stamp = if matches!(line.body, Body::Debug(_)) { self.debug } else { self.log };
-        match stamp {
+        let time = match stamp {
             Stamp::None => String::new(),
             Stamp::Uptime => format!("{}: ", uptime(line.at.saturating_sub(self.started).as_secs())),
-            Stamp::Datetime { milliseconds, zone, year } => {
-                format!("{}: ", Date::new(line.at).stamped(milliseconds, zone, year))
+            Stamp::Datetime { milliseconds, local, zone, year } => {
+                let date = if local { Date::local(line.at, &self.clock) } else { Date::new(line.at) };
+                format!("{}{}: ", unset_mark(line.at), date.stamped(milliseconds, zone, year))
             }
-        }
+        };
+        number + &time
     }
 }
 
@@ -98,7 +108,7 @@ impl LogLine {
         text: impl Into<String>,
     ) -> Self {
         let (facility, mnemonic) = (facility.into(), mnemonic.into());
-        Self { at, body: Body::Message { facility, severity, mnemonic, text: text.into() } }
+        Self { at, number: 0, body: Body::Message { facility, severity, mnemonic, text: text.into() } }
     }
 
     /// 0 (emergency) to 7 (debugging).
@@ -164,7 +174,7 @@ mod tests {
         let stamped = |text: &str, ago: u64| {
             let config = hubward_config::parse(text).config;
             let started = at - Duration::from_secs(ago);
-            let text = line.text(Format::Modern, &Stamps::new(&config.log, started));
+            let text = line.text(Format::Modern, &Stamps::new(&config, started));
             text.strip_suffix("%CRYPTO-5-SESSION_STATUS: up").unwrap().to_string()
         };
         assert_eq!(stamped("", 0), "Nov 23 09:12:47.123: ");
@@ -176,5 +186,26 @@ mod tests {
         assert_eq!(stamped("service timestamps log uptime", 25 * 86_400), "3w4d: ");
         assert_eq!(stamped("no service timestamps log", 0), "");
         assert_eq!(stamped("no service timestamps debug", 0), "Nov 23 09:12:47.123: ");
+        // local time is the configuration's, and only where it is asked for
+        let berlin = "clock timezone CET 1\n";
+        assert_eq!(stamped(&format!("{berlin}{all}"), 0), "Nov 23 2026 10:12:47.123 CET: ");
+        let utc = format!("{berlin}service timestamps log datetime show-timezone");
+        assert_eq!(stamped(&utc, 0), "Nov 23 09:12:47 UTC: ");
+    }
+
+    /// `service sequence-numbers` counts what is logged; a clock that was never set has a mark.
+    #[test]
+    fn a_number_precedes_the_time() {
+        let text = |at, config: &str| {
+            let mut line = LogLine::message(at, "SYS", 5, "TEST", "a line");
+            line.number = 44;
+            line.text(Format::Modern, &Stamps::new(&hubward_config::parse(config).config, at))
+        };
+        let at = Duration::from_millis(1_795_425_167_123);
+        assert_eq!(text(at, "service sequence-numbers"), "000044: Nov 23 09:12:47.123: %SYS-5-TEST: a line");
+        let bare = "service sequence-numbers\nno service timestamps";
+        assert_eq!(text(at, bare), "000044: %SYS-5-TEST: a line");
+        let never_set = Duration::from_secs(60);
+        assert_eq!(text(never_set, ""), "*Jan  1 00:01:00.000: %SYS-5-TEST: a line");
     }
 }

@@ -8,8 +8,9 @@ use crate::debug::{self, Debugging};
 use crate::log::buffer::LogBuffer;
 use crate::log::line::{Body, LogLine, Stamps};
 use crate::log::monitors::Monitors;
+use crate::log::rate::Rate;
 use crate::log::stderr::Stderr;
-use crate::log::syslog::Syslog;
+use crate::log::syslog::{Servers, Syslog};
 use crate::supervise::{BEAT, Heart, Supervisor};
 use hubward_config::model::{Config, LogSettings};
 use hubward_linux::clock;
@@ -37,9 +38,12 @@ pub(crate) struct Logging {
     queue: OnceLock<SyncSender<Entry>>,
     /// Debug messages that were dropped and not reported yet.
     dropped: AtomicU64,
+    /// Lines that were logged.
+    numbers: AtomicU64,
     settings: Mutex<Arc<Settings>>,
     told: Mutex<Told>,
     syslog: Mutex<Syslog>,
+    rate: Mutex<Rate>,
 }
 
 /// How much was logged, and to which destinations.
@@ -47,6 +51,8 @@ pub(crate) struct Logging {
 pub(crate) struct Told {
     /// Debug messages that were dropped.
     pub(crate) dropped: u64,
+    /// Lines that `logging rate-limit` left out.
+    pub(crate) limited: u64,
     /// Messages on standard error.
     pub(crate) console: u64,
     /// Messages to terminals that watch.
@@ -69,7 +75,7 @@ struct Settings {
     on: bool,
     log: LogSettings,
     stamps: Stamps,
-    hostname: String,
+    servers: Servers,
 }
 
 impl Settings {
@@ -77,8 +83,8 @@ impl Settings {
         Self {
             on: config.logging != Some(false),
             log: config.log.clone(),
-            stamps: Stamps::new(&config.log, started),
-            hostname: config.hostname.clone().unwrap_or_else(|| "Router".into()),
+            stamps: Stamps::new(config, started),
+            servers: Servers::new(config),
         }
     }
 }
@@ -131,7 +137,7 @@ impl Logging {
             Entry::Step(at, event) => {
                 for line in debug::lines(&event) {
                     if self.debugging.wants(line.class) {
-                        self.hand_on(LogLine { at, body: Body::Debug(line) });
+                        self.hand_on(LogLine { at, number: 0, body: Body::Debug(line) });
                     }
                 }
             }
@@ -151,7 +157,7 @@ impl Logging {
                     && let std::sync::mpsc::TrySendError::Full(Entry::Line(line))
                     | std::sync::mpsc::TrySendError::Disconnected(Entry::Line(line)) = error
                 {
-                    self.buffer.push(line);
+                    self.buffer.push(self.numbered(line));
                 }
             }
             None => self.hand_on(line),
@@ -194,12 +200,21 @@ impl Logging {
         self.buffer.resize(config.log.size);
     }
 
+    fn numbered(&self, line: LogLine) -> LogLine {
+        LogLine { number: self.numbers.fetch_add(1, Ordering::Relaxed) + 1, ..line }
+    }
+
     fn hand_on(&self, line: LogLine) {
+        let line = self.numbered(line);
         let settings = Arc::clone(&locked(&self.settings));
-        let Settings { on, log, stamps, hostname } = settings.as_ref();
+        let Settings { on, log, stamps, servers } = settings.as_ref();
         let wanted = |level: Option<u8>| level.is_some_and(|level| line.severity() <= level);
         let mut told = *locked(&self.told);
-        if wanted(log.console) {
+        let within = log.rate.is_none_or(|limit| locked(&self.rate).allows(&limit, &line));
+        told.limited += u64::from(!within);
+        // `logging rate-limit console` leaves everything else alone
+        let elsewhere = *on && (within || log.rate.is_some_and(|limit| limit.console));
+        if wanted(log.console) && within {
             told.console += 1;
             // `tracing` writes everything else there, in a machine-readable format as well
             if matches!(line.body, Body::Debug(_)) {
@@ -208,17 +223,17 @@ impl Logging {
             }
         }
         // `no logging on` leaves the console alone
-        let may = |name: LineName| *on || matches!(name, LineName::Console(_));
+        let may = |name: LineName| if matches!(name, LineName::Console(_)) { within } else { elsewhere };
         if wanted(log.monitor) {
             let watching = self.monitors.publish(may, |format| line.text(format, stamps));
             told.monitor += u64::from(watching > 0);
         }
-        if *on && wanted(log.trap) {
-            let sent = locked(&self.syslog).send(&log.hosts, hostname, &line);
+        if elsewhere && wanted(log.trap) {
+            let sent = locked(&self.syslog).send(servers, &line, stamps);
             told.trap += u64::from(sent > 0);
         }
         *locked(&self.told) = told;
-        if *on && wanted(log.buffered) {
+        if elsewhere && wanted(log.buffered) {
             self.buffer.push(line);
         }
     }
@@ -315,6 +330,27 @@ mod tests {
         assert_eq!(told.recv_timeout(patience).unwrap(), ("console", line));
         logging.settle();
         assert!(told.try_recv().is_err());
+    }
+
+    /// Of the lines of a second, as many are logged as the configuration says, and the others are
+    /// counted; their numbers are missing.
+    #[test]
+    fn a_rate_is_held_and_what_it_costs_is_counted() {
+        let logging = Logging::start(&Supervisor::new());
+        let configure = |text: &str| logging.configure(&hubward_config::parse(text).config);
+        let burst = || {
+            logging.buffer.clear();
+            for severity in [6, 6, 3, 6, 6] {
+                logging.message(message(severity));
+            }
+            logging.settle();
+            logging.buffer.view().lines.iter().map(|line| line.number).collect::<Vec<_>>()
+        };
+        assert_eq!(burst(), [1, 2, 3, 4, 5]);
+        configure("logging rate-limit 2 except errors");
+        assert_eq!((burst(), logging.told().limited), (vec![6, 7, 8], 2));
+        configure("logging rate-limit console 2");
+        assert_eq!(burst(), [11, 12, 13, 14, 15], "only the console is limited");
     }
 
     /// A reader that hangs costs lines, which are counted; nothing waits for it.

@@ -7,6 +7,8 @@ pub(crate) mod layer;
 pub(crate) mod line;
 pub(crate) mod logging;
 pub(crate) mod monitors;
+mod rate;
+mod repeats;
 mod stderr;
 pub(crate) mod subscribe;
 mod syslog;

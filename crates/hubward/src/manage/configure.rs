@@ -153,6 +153,23 @@ pub(crate) fn tell_configured(desk: &Desk, by: Option<LineName>) {
     tracing::info!("%SYS-5-CONFIG_I: Configured from console by {who}");
 }
 
+/// The log says who typed a line of the configuration, if `archive` asks for it; never a key or a
+/// password, whether `hidekeys` is there or not.
+pub(crate) fn tell_typed(desk: &Desk, by: LineName, typed: &str) {
+    if !desk.views.parsed().config.archive.tells() {
+        return;
+    }
+    let user = desk.views.lines.list().into_iter().find(|one| one.line == by).map(|one| one.user);
+    let user = user.filter(|user| !user.is_empty()).unwrap_or_else(|| match by {
+        LineName::Console(_) => "console".into(),
+        LineName::Vty(_) => "unknown user".into(),
+    });
+    let line = typed.lines().next().unwrap_or_default().trim();
+    let public = hubward_config::secret::public_part(line);
+    let hidden = if public.len() < line.len() { " *****" } else { "" };
+    tracing::info!("%PARSER-5-CFGLOG_LOGGEDCMD: User:{user}  logged command:{public}{hidden}");
+}
+
 /// Why a line has no effect, in one line.
 pub(crate) fn idle(parsed: &Parsed, place: usize) -> Option<String> {
     let line = parsed.document.lines.get(place)?;
@@ -388,6 +405,44 @@ mod tests {
         for line in ["  username  a privilege 16 secret zebra foo", "enable  secret level 16 zebra foo"] {
             let refused = enter(&desk, &Position::default(), line);
             assert_eq!(refused, Err(Refusal::Invalid(line.find("16").unwrap())), "{line}");
+        }
+    }
+
+    /// Who typed what is in the log, and no key, whatever the configuration says of that.
+    #[test]
+    fn the_log_says_what_was_typed_and_no_secret() {
+        use tracing_subscriber::layer::SubscriberExt as _;
+        let asking = "archive\n log config\n  logging enable\n  notify syslog\n  no hidekeys\n";
+        for (config, lines) in [(asking, 4), ("hostname Hub\n", 0)] {
+            let desk = crate::views::tests::desk();
+            desk.views.configured(Arc::new(hubward_config::parse(config)));
+            let now = crate::base::clock::now();
+            let at = desk.views.lines.enter([LineName::Vty(0)], "admin", "10.1.1.50", 15, now);
+            assert!(at.is_some());
+            let log = tracing_subscriber::registry()
+                .with(crate::log::layer::BufferLayer(Arc::clone(&desk.views.logging)));
+            tracing::subscriber::with_default(log, || {
+                let vty = LineName::Vty(0);
+                tell_typed(&desk, vty, "ip route 10.9.0.0 255.255.0.0 192.0.2.1");
+                tell_typed(&desk, vty, " username bob privilege 15 secret Zebra41");
+                tell_typed(&desk, vty, "cry isa key Zebra41 add 10.0.0.1");
+                tell_typed(&desk, LineName::Console(0), "banner motd #\nZebra41\n#");
+            });
+            let told = desk.views.logging.buffer.view().lines;
+            let words: Vec<_> =
+                told.iter().map(|line| line.words(crate::base::format::Format::Modern)).collect();
+            assert_eq!(words.len(), lines, "{words:#?}");
+            assert!(words.iter().all(|line| !line.contains("Zebra")), "{words:#?}");
+            if lines > 0 {
+                let head = "%PARSER-5-CFGLOG_LOGGEDCMD: User:";
+                let expected = [
+                    "admin  logged command:ip route 10.9.0.0 255.255.0.0 192.0.2.1",
+                    "admin  logged command:username bob privilege 15 secret *****",
+                    "admin  logged command:cry isa key *****",
+                    "console  logged command:banner motd #",
+                ];
+                assert_eq!(words, expected.map(|line| format!("{head}{line}")));
+            }
         }
     }
 

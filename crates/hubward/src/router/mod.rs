@@ -84,7 +84,7 @@ pub(crate) fn here<'a>(
     leased: &'a [(String, Ipv4Net)],
     tun: Option<&'a str>,
 ) -> Here<'a> {
-    let moment = Date::new(wall_clock()).minute();
+    let moment = Date::local(wall_clock(), &config.clock).minute();
     Here { names, leased, tun, moment, inner_again: inner_again(config), follows: true, leaving: &[] }
 }
 
@@ -486,6 +486,18 @@ mod tests {
                         delete counter ip hubward_router x\n\
                         table ip hubward_router {\n  counter z { }\n  chain a {\n  }\n}\n";
         assert_eq!(text, expected);
+    }
+
+    /// Time ranges are in the router's own time.
+    #[test]
+    fn rules_go_by_the_routers_own_time() {
+        let names = Names::default();
+        let minute =
+            |text: &str| here(&hubward_config::parse(text).config, &names, &[], None).moment.at.minute;
+        let (utc, east) = (minute(""), minute("clock timezone IST 5 30\n"));
+        // a minute may begin between the two
+        let ahead = (east + 1440 - utc) % 1440;
+        assert!((330..=331).contains(&ahead), "{ahead}");
     }
 
     /// A table that is made anew takes the counts of the one before.

@@ -184,6 +184,9 @@ impl Work<'_> {
                 }
                 Effect::Configure(position, line) => {
                     let outcome = configure::enter(self.desk, &position, &line);
+                    if outcome.is_ok() {
+                        configure::tell_typed(self.desk, self.login.place.line, &line);
+                    }
                     session.rename(&hostname(self.desk));
                     session.configured(&line, outcome)
                 }

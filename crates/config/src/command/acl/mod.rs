@@ -13,7 +13,7 @@ use crate::model::{Acl, AclKind, AclLine};
 use lines::Refused;
 
 pub(super) use group::ROWS as GROUP_ROWS;
-pub(super) use time::ROWS as TIME_ROWS;
+pub(super) use time::{ROWS as TIME_ROWS, index as calendar_name, minutes as clock_minutes};
 
 const EXTENDED_NUMBERED: &str =
     concat!("{{permit|deny} ", rule::extended!(), "|remark <LINE:text>|dynamic <LINE:rest>}");

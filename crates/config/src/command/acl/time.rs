@@ -66,14 +66,14 @@ fn minute(given: &Given<'_>, [time, day, month, year]: [&str; 4]) -> Result<Opti
 }
 
 /// `hh:mm` in minutes since midnight.
-fn minutes(clock: &str) -> Option<u16> {
+pub(crate) fn minutes(clock: &str) -> Option<u16> {
     let (hours, minutes) = clock.split_once(':')?;
     let (hours, minutes): (u16, u16) = (hours.parse().ok()?, minutes.parse().ok()?);
     (hours < 24 && minutes < 60).then_some(hours * 60 + minutes)
 }
 
 /// The place of a name; three letters are enough.
-fn index(names: &[&str], typed: &str) -> Option<u8> {
+pub(crate) fn index(names: &[&str], typed: &str) -> Option<u8> {
     let begins = |name: &&str| name.get(..typed.len()).is_some_and(|start| start.eq_ignore_ascii_case(typed));
     let place = names.iter().position(|name| typed.len() > 2 && begins(name))?;
     u8::try_from(place).ok()

@@ -162,6 +162,18 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
                 "A line of a numbered list: 1-99 and 1300-1999 standard, 100-199 and 2000-2699 extended. Crypto maps, client groups and `access-class` use lists. Lists 200-1299 are of other protocols and have no effect; `dynamic` is not enforced and prevents the start.",
             ),
             (
+                "archive",
+                "Enters the archive, of which only `log config` has an effect: no earlier configurations are kept.",
+            ),
+            (
+                "clock summer-time",
+                "When clocks are put forward, each year or once; without days, from the second Sunday in March to the first in November.",
+            ),
+            (
+                "clock timezone",
+                "The router's own time: `show clock`, time ranges, and time stamps with `localtime` go by it. Without it, that is UTC.",
+            ),
+            (
                 "crypto dynamic-map",
                 "Enters an entry of a dynamic crypto map, for peers whose address is not known.",
             ),
@@ -276,11 +288,24 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
                 "logging console",
                 "The severity from which lines of debugging go to standard error. Everything else always goes there.",
             ),
+            ("logging facility", "The facility of what syslog servers get; `local7` without a line."),
             ("logging host", "A syslog server; by UDP."),
             ("logging monitor", "The severity from which lines go to terminals with `terminal monitor`."),
             (
                 "logging on",
                 "Whether the buffer, users logged in by SSH and syslog servers get the log. Standard error and the local console always get it.",
+            ),
+            (
+                "logging origin-id",
+                "What precedes the time in what syslog servers get: the router's name, the address that it is sent from, or a text.",
+            ),
+            (
+                "logging rate-limit",
+                "Lines of the log in a second, without debugging unless `all` says so; with `console` only there. `show logging` counts what is left out. Standard error gets everything but debugging in any case.",
+            ),
+            (
+                "logging source-interface",
+                "The interface whose configured address syslog servers see. As long as this machine does not have it, the kernel chooses another.",
             ),
             ("logging trap", "The severity from which lines go to syslog servers."),
             (
@@ -300,12 +325,16 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
                 "service password-encryption",
                 "A password entered in clear text at a console is stored as type 7. Passwords in a file stay as they are.",
             ),
+            (
+                "service sequence-numbers",
+                "Numbers lines of the log. Those that are left out have numbers too.",
+            ),
             ("service timestamps", "Time stamps of debugging and log lines."),
             ("service timestamps debug", "The format of time stamps of debugging lines."),
             ("service timestamps log", "The format of time stamps of log lines."),
             (
                 "time-range",
-                "Enters a time range. A use of a list whose line names one is refused: nothing here looks at the clock yet.",
+                "Enters a time range, in the router's own time (`clock timezone`, `clock summer-time`). Filters, translation and policy routing go by it; crypto maps and `access-class` do not look at the clock.",
             ),
             (
                 "username",
@@ -647,6 +676,17 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
             ("set interface", "Interfaces by which packets leave: the first that is up."),
             ("set ip default next-hop", "Next hops for packets that only the default route leads."),
             ("set ip next-hop", "Next hops: the first that is reachable."),
+        ],
+    ),
+    ("Archive", &[("log config", "Enters the log of typed commands.")]),
+    (
+        "Log of typed commands",
+        &[
+            (
+                "logging enable",
+                "With `notify syslog`, the log says who typed which command in configuration mode (`%PARSER-5-CFGLOG_LOGGEDCMD`).",
+            ),
+            ("notify syslog", "With `logging enable`, the same. Without both, nothing is told."),
         ],
     ),
 ];

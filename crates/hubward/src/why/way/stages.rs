@@ -33,7 +33,7 @@ pub(crate) fn journey(snapshot: &Snapshot, inner_again: bool, question: &Questio
     let look = Look {
         snapshot,
         config: &snapshot.parsed.config,
-        moment: Date::new(snapshot.wall).minute(),
+        moment: Date::local(snapshot.wall, &snapshot.parsed.config.clock).minute(),
         inner_again,
     };
     let came = Moving::of(question);
