@@ -76,7 +76,7 @@ pub(crate) fn captures() -> Vec<Vec<u8>> {
     let (mut whole, mut split) = (capture(101), capture(1));
     for (id, message) in (0_u16..).zip(engine::datagrams().into_iter().take(8)) {
         let length = u16::try_from(8 + message.len()).unwrap();
-        let head = [500, 500, length, 0].iter().flat_map(|word: &u16| word.to_be_bytes());
+        let head = [500, 500, length, 0].into_iter().flat_map(u16::to_be_bytes);
         let datagram: Vec<u8> = head.chain(message).collect();
         frame(&mut whole, &ip_packet(id, 0, &datagram));
         let (begin, end) = datagram.split_at(datagram.len().min(64));
