@@ -179,6 +179,7 @@ impl Store {
     }
 
     fn set(&self, table: &'static str, rows: &[(String, Option<Vec<u8>>)]) {
+        debug_assert!(tables().iter().any(|(known, _)| *known == table), "{table} would not be read again");
         let mut content = locked(&self.0.content);
         let content = content.entry(table).or_default();
         for (key, value) in rows {
@@ -387,8 +388,15 @@ fn fault(path: &Path, error: &DatabaseError) -> Fault {
 }
 
 /// A table's name, and whether its values are numbers, as they have been since the first version.
-fn tables() -> [(&'static str, bool); 5] {
-    [(LEASES, true), (DHCP_CLIENT, false), (DHCP_SERVER, false), (GRANTED, false), (KNOWN, false)]
+fn tables() -> [(&'static str, bool); 6] {
+    [
+        (LEASES, true),
+        (DHCP_CLIENT, false),
+        (DHCP_SERVER, false),
+        (GRANTED, false),
+        (KNOWN, false),
+        (HISTORIES, false),
+    ]
 }
 
 const fn numbers(table: &str) -> TableDefinition<'_, &str, u32> {
