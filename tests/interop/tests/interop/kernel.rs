@@ -16,7 +16,7 @@ use hubward_interop::vpnc::{NatMode, Profile};
 use hubward_interop::wait::{self, secs};
 
 use crate::scene::Scene;
-use crate::{Case, case, crash, interfaces, l2l, map_filters, model, rekey, remote_access};
+use crate::{Case, case, crash, interfaces, l2l, map_filters, rekey, remote_access};
 
 const STRONGSWAN: &[Need] = &[Need::Hubward, Need::StrongSwan, Need::Xfrm];
 
@@ -49,9 +49,6 @@ pub(crate) const CASES: &[Case] = &[
             "user space",
             "invalid-spi-recovery",
         )
-    }),
-    case("why_packet_foretells_what_happens", &[Need::Hubward, Need::Tool("conntrack"), Need::Xfrm], |lab| {
-        model::beside_the_kernel(lab)
     }),
     case("leftovers_of_a_killed_gateway_go", STRONGSWAN, killed),
     case("filters_of_crypto_map_entries_hold", STRONGSWAN, |lab| {

@@ -36,7 +36,6 @@ pub(crate) const CASES: &[Case] =
 
 /// Configurations, if nothing else is asked for, and packets for each.
 const CONFIGURATIONS: u64 = 20;
-const CONFIGURATIONS_OF_THE_KERNEL: u64 = 5;
 const PACKETS: usize = 50;
 const SEED: u64 = 0x4855_4257;
 /// How long what was foretold may be under way, and how long something else may come after it.
@@ -77,18 +76,9 @@ table ip quiet {
 ";
 
 fn configurations(lab: &Lab) -> Result<()> {
-    compare(lab, CONFIGURATIONS, CARDS)
-}
-
-/// Likewise where the kernel is the data plane.
-pub(crate) fn beside_the_kernel(lab: &Lab) -> Result<()> {
-    compare(lab, CONFIGURATIONS_OF_THE_KERNEL, &[CARDS, &["--dataplane", "kernel"]].concat())
-}
-
-fn compare(lab: &Lab, count: u64, options: &[&str]) -> Result<()> {
     let asked = |name: &str| std::env::var(name).ok().and_then(|number| number.parse().ok());
     let seed = asked("HUBWARD_MODEL_SEED").unwrap_or(SEED);
-    let count = asked("HUBWARD_MODEL").unwrap_or(count);
+    let count = asked("HUBWARD_MODEL").unwrap_or(CONFIGURATIONS);
     let net = Net::build(lab)?;
     let mut hubward: Option<Hubward> = None;
     let (mut wrong, mut tally) = (Vec::new(), Tally::default());
@@ -104,7 +94,7 @@ fn compare(lab: &Lab, count: u64, options: &[&str]) -> Result<()> {
             if let Some(mut old) = hubward.take() {
                 old.stop()?;
             }
-            let mut new = Hubward::spawn_exactly(lab, "router", &net.router, &config, options)?;
+            let mut new = Hubward::spawn_exactly(lab, "router", &net.router, &config, CARDS)?;
             new.wait_ready().with_context(|| format!("configuration {seed}:\n{config}"))?;
             hubward = Some(new);
         }
