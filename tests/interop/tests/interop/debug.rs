@@ -343,7 +343,7 @@ fn live(lab: &Lab) -> Result<()> {
     loop {
         let length = syslog.recv(&mut buffer).context("nothing like it came by syslog")?;
         let datagram = String::from_utf8_lossy(&buffer[..length]).into_owned();
-        if datagram.ends_with(" Hub ISAKMP:(1001):Old State = IKE_READY New State = IKE_R_MM1") {
+        if datagram.ends_with(": ISAKMP:(1001):Old State = IKE_READY New State = IKE_R_MM1") {
             assert!(datagram.starts_with("<191>"), "{datagram}");
             break;
         }
