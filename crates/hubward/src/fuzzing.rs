@@ -94,7 +94,11 @@ fn react(session: &mut Session, effects: Vec<Effect>, running: &mut String, writ
                     if let Some(text) = change.text.filter(|text| text.len() < 1 << 16) {
                         *running = text;
                     }
-                    configure::Entered { position: change.position, told: String::new() }
+                    configure::Entered {
+                        position: change.position,
+                        told: String::new(),
+                        public: String::new(),
+                    }
                 });
                 session.configured(&line, outcome)
             }

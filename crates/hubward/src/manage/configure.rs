@@ -33,6 +33,35 @@ pub(crate) struct Entered {
     pub(crate) position: Position,
     /// Why the line has no effect, for the user; empty if it has one.
     pub(crate) told: String,
+    /// The line as the log may show it, in full spelling and without what may be a secret.
+    pub(crate) public: String,
+}
+
+/// What follows is, or may be, a secret.
+const HIDDEN: &str = " *****";
+
+/// A line that was entered as the log may show it. Its own spelling says nothing of where a secret
+/// begins: a keyword may be one letter long. So that of the configuration counts, and where there
+/// is none, or not all words are read, the first word alone is public.
+fn public(parsed: &Parsed, place: Option<usize>, typed: &str) -> String {
+    let line = place.and_then(|place| parsed.document.lines.get(place));
+    let typed = typed.lines().next().unwrap_or_default().trim();
+    match line.filter(|line| line.class == Class::Implemented) {
+        Some(line) => {
+            let spelled = line.spelled.trim();
+            let public = hubward_config::secret::public_part(spelled);
+            let hidden = if public.len() < spelled.len() { HIDDEN } else { "" };
+            format!("{public}{hidden}")
+        }
+        None => {
+            let mut words = typed.split_whitespace().peekable();
+            let negation = words.next_if(|word| ["no", "default"].contains(word));
+            let first = words.next();
+            let hidden = if words.next().is_some() { HIDDEN } else { "" };
+            let shown: Vec<_> = negation.into_iter().chain(first).collect();
+            format!("{}{hidden}", shown.join(" "))
+        }
+    }
 }
 
 /// Enters a line in a mode.
@@ -51,7 +80,8 @@ pub(crate) fn enter(desk: &Desk, position: &Position, line: &str) -> Result<Ente
         Ok((change.text, (change.position, change.line, before)))
     })?;
     let told = place.and_then(|place| idle(&parsed, place)).unwrap_or_default();
-    Ok(Entered { position, told: told + &before.news(&parsed, place, line) })
+    let told = told + &before.news(&parsed, place, line);
+    Ok(Entered { position, told, public: public(&parsed, place, line) })
 }
 
 /// What is known of a configuration before a line is entered.
@@ -153,21 +183,20 @@ pub(crate) fn tell_configured(desk: &Desk, by: Option<LineName>) {
     tracing::info!("%SYS-5-CONFIG_I: Configured from console by {who}");
 }
 
+/// Whether the log is to say who typed what.
+pub(crate) fn is_recorded(desk: &Desk) -> bool {
+    desk.views.parsed().config.archive.tells()
+}
+
 /// The log says who typed a line of the configuration, if `archive` asks for it; never a key or a
 /// password, whether `hidekeys` is there or not.
-pub(crate) fn tell_typed(desk: &Desk, by: LineName, typed: &str) {
-    if !desk.views.parsed().config.archive.tells() {
-        return;
-    }
+pub(crate) fn tell_typed(desk: &Desk, by: LineName, public: &str) {
     let user = desk.views.lines.list().into_iter().find(|one| one.line == by).map(|one| one.user);
     let user = user.filter(|user| !user.is_empty()).unwrap_or_else(|| match by {
         LineName::Console(_) => "console".into(),
         LineName::Vty(_) => "unknown user".into(),
     });
-    let line = typed.lines().next().unwrap_or_default().trim();
-    let public = hubward_config::secret::public_part(line);
-    let hidden = if public.len() < line.len() { " *****" } else { "" };
-    tracing::info!("%PARSER-5-CFGLOG_LOGGEDCMD: User:{user}  logged command:{public}{hidden}");
+    tracing::info!("%PARSER-5-CFGLOG_LOGGEDCMD: User:{user}  logged command:{public}");
 }
 
 /// Why a line has no effect, in one line.
@@ -409,40 +438,55 @@ mod tests {
     }
 
     /// Who typed what is in the log, and no key, whatever the configuration says of that.
+    /// A line as the log shows it, after others.
+    fn shown(before: &str, modes: &[&str], line: &str) -> String {
+        let mut text = before.to_owned();
+        let mut position = Position::default();
+        for mode in modes {
+            let change = edit::enter(&text, &position, mode).unwrap();
+            text = change.text.unwrap_or(text);
+            position = change.position;
+        }
+        let change = edit::enter(&text, &position, line).unwrap_or_else(|_| panic!("{line} is refused"));
+        let parsed = hubward_config::parse(&change.text.unwrap_or(text));
+        public(&parsed, change.line, line)
+    }
+
     #[test]
-    fn the_log_says_what_was_typed_and_no_secret() {
-        use tracing_subscriber::layer::SubscriberExt as _;
-        let asking = "archive\n log config\n  logging enable\n  notify syslog\n  no hidekeys\n";
-        for (config, lines) in [(asking, 4), ("hostname Hub\n", 0)] {
-            let desk = crate::views::tests::desk();
-            desk.views.configured(Arc::new(hubward_config::parse(config)));
-            let now = crate::base::clock::now();
-            let at = desk.views.lines.enter([LineName::Vty(0)], "admin", "10.1.1.50", 15, now);
-            assert!(at.is_some());
-            let log = tracing_subscriber::registry()
-                .with(crate::log::layer::BufferLayer(Arc::clone(&desk.views.logging)));
-            tracing::subscriber::with_default(log, || {
-                let vty = LineName::Vty(0);
-                tell_typed(&desk, vty, "ip route 10.9.0.0 255.255.0.0 192.0.2.1");
-                tell_typed(&desk, vty, " username bob privilege 15 secret Zebra41");
-                tell_typed(&desk, vty, "cry isa key Zebra41 add 10.0.0.1");
-                tell_typed(&desk, LineName::Console(0), "banner motd #\nZebra41\n#");
-            });
-            let told = desk.views.logging.buffer.view().lines;
-            let words: Vec<_> =
-                told.iter().map(|line| line.words(crate::base::format::Format::Modern)).collect();
-            assert_eq!(words.len(), lines, "{words:#?}");
-            assert!(words.iter().all(|line| !line.contains("Zebra")), "{words:#?}");
-            if lines > 0 {
-                let head = "%PARSER-5-CFGLOG_LOGGEDCMD: User:";
-                let expected = [
-                    "admin  logged command:ip route 10.9.0.0 255.255.0.0 192.0.2.1",
-                    "admin  logged command:username bob privilege 15 secret *****",
-                    "admin  logged command:cry isa key *****",
-                    "console  logged command:banner motd #",
-                ];
-                assert_eq!(words, expected.map(|line| format!("{head}{line}")));
-            }
+    fn the_log_says_what_was_typed() {
+        for (line, expected) in [
+            ("ip route 10.9.0.0 255.255.0.0 192.0.2.1", "ip route 10.9.0.0 255.255.0.0 192.0.2.1"),
+            ("hostn Berlin", "hostname Berlin"),
+            (" username bob privilege 15 secret Zebra41", "username bob privilege 15 secret *****"),
+            ("no hostname", "no hostname"),
+            ("no ip route 10.9.0.0 255.255.0.0 192.0.2.1", "no ip *****"),
+        ] {
+            assert_eq!(shown("ip route 10.9.0.0 255.255.0.0 192.0.2.1\n", &[], line), expected);
+        }
+    }
+
+    /// However short its keywords are.
+    #[test]
+    fn the_log_says_no_secret() {
+        for (modes, line) in [
+            (&[][..], "cry isa key Zebra41 add 10.0.0.1"),
+            (&[], "username bob p Zebra41"),
+            (&[], "username bob s 0 Zebra41"),
+            (&[], "enable s Zebra41"),
+            (&[], "enable p Zebra41"),
+            (&["line vty 0 4"], "p Zebra41"),
+            (&["line vty 0 4"], "no p Zebra41"),
+            (&["crypto keyring K"], "pre add 10.0.0.1 k Zebra41"),
+            (&["crypto isakmp client configuration group G"], "k Zebra41"),
+            (&[], "snmp-server h 10.1.1.1 Zebra41"),
+            (&[], "snmp-server com Zebra41"),
+            (&["interface Tunnel1"], "ip nhrp au Zebra41"),
+            (&[], "ntp authen 1 md Zebra41"),
+            (&[], "no username bob p Zebra41"),
+            (&[], "banner motd #\nZebra41\n#"),
+        ] {
+            let told = shown("", modes, line);
+            assert!(!told.contains("Zebra"), "{line}: {told}");
         }
     }
 

@@ -183,9 +183,13 @@ impl Work<'_> {
                     session.enabled(level, outcome)
                 }
                 Effect::Configure(position, line) => {
+                    // the line that ends the record is recorded as well
+                    let recorded = configure::is_recorded(self.desk);
                     let outcome = configure::enter(self.desk, &position, &line);
-                    if outcome.is_ok() {
-                        configure::tell_typed(self.desk, self.login.place.line, &line);
+                    if let Ok(entered) = &outcome
+                        && (recorded || configure::is_recorded(self.desk))
+                    {
+                        configure::tell_typed(self.desk, self.login.place.line, &entered.public);
                     }
                     session.rename(&hostname(self.desk));
                     session.configured(&line, outcome)

@@ -76,7 +76,11 @@ impl Talk {
                         self.running = change.text.unwrap_or(std::mem::take(&mut self.running));
                         let parsed = hubward_config::parse(&self.running);
                         let told = change.line.and_then(|line| configure::idle(&parsed, line));
-                        Entered { position: change.position, told: told.unwrap_or_default() }
+                        Entered {
+                            position: change.position,
+                            told: told.unwrap_or_default(),
+                            public: String::new(),
+                        }
                     });
                     let effects = self.session.configured(&line, outcome);
                     self.done(effects);
