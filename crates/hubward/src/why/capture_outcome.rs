@@ -96,14 +96,17 @@ fn phase1(known: &Known<'_>, out: &mut dyn Write) -> io::Result<()> {
         1 if behind.notifies.is_empty() => {
             writeln!(out, "  {called} answers message 1 with an informational message only: it refuses.")
         }
-        1 => writeln!(out, "  {called} refuses the proposal."),
+        1 if behind.notifies.iter().all(|kind| *kind == notify::NO_PROPOSAL_CHOSEN) => {
+            writeln!(out, "  {called} refuses the proposal.")
+        }
+        1 => writeln!(out, "  {called} refuses."),
         5 if main
             && !refused
             && attempt.message(5).is_some_and(|step| step.message.destination.port() == NATT_PORT) =>
         {
             writeln!(
                 out,
-                "  Message 5 is never answered: either UDP 4500 is blocked towards {caller}, or the pre-shared keys differ."
+                "  Message 5 is never answered: UDP 4500 is blocked towards {called}, or towards {caller}, or the pre-shared keys differ."
             )?;
             keys(known, out)
         }
@@ -115,6 +118,10 @@ fn phase1(known: &Known<'_>, out: &mut dyn Write) -> io::Result<()> {
             keys(known, out)
         }
         4 if main && attempt.nat().is_some_and(|nat| nat.any()) => {
+            // message 3 that is sent again says that message 4 did not arrive
+            if lost(&attempt.steps, "", out)? {
+                return Ok(());
+            }
             writeln!(out, "  Message 5 is missing: it should be sent on UDP 4500, which is probably blocked.")
         }
         2 if !main => {
@@ -169,7 +176,7 @@ fn quick(known: &Known<'_>, exchange: &Exchange, out: &mut dyn Write) -> io::Res
         (1, Some(first)) if attempt.informs_after(first.message.frame, !exchange.by_called) => {
             writeln!(
                 out,
-                "  {other} refuses quick mode: there is no common transform set, PFS differs, no access list mirrors the networks, no entry of the crypto map is for this peer or its profile, or another peer holds the network. The refusal is encrypted, and the file does not show which. `why {who}` on {other} says it, if that is a running hub."
+                "  {other} refuses quick mode: there is no common transform set, PFS differs, no access list mirrors the networks, no entry of the crypto map is for this peer or its profile, or another peer holds the network. The informational message that says so is encrypted: the file does not show which it is, nor whether it is dead peer detection or a delete while message 1 or 2 of quick mode was lost. `why {who}` on {other} says it, if that is a running hub."
             )?;
             let length = first.message.bytes.len();
             if first.message.part == Part::Whole && length < PFS_BYTES {
